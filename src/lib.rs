@@ -1,0 +1,8 @@
+//! liftrelay keeps any number of browsers on the same powerlifting meet.
+//!
+//! The layers, each knowing only those before it: [`meet`] (the pure core), [`wire`] (what
+//! travels), [`store`] and [`auth`] (disk and passwords), [`relay`] (one writer per meet, many
+//! followers), [`http`] (routes) and [`cli`] (the program).
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod meet;

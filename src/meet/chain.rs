@@ -1,0 +1,200 @@
+//! The keyed chain over a log, and the cursors that name a place in it.
+//!
+//! `chain(n) = HMAC-SHA256(serverKey, chain(n-1) ‖ JCS(entry n))` (wire contract, section 1):
+//! who shows a chain value holds the same history up to there, and only this server's key makes one.
+
+use std::fmt;
+use std::str::FromStr;
+
+use hmac::{Hmac, KeyInit, Mac};
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Sha256;
+
+use super::id::MeetId;
+use super::limits::SEQ_END;
+
+/// The secret of a server, from which chains come and tickets are sealed. 32 bytes.
+#[derive(Clone)]
+pub struct ServerKey {
+    bytes: [u8; 32],
+    /// The keyed start of every computation, so that the key is expanded once.
+    mac: Hmac<Sha256>,
+}
+
+impl ServerKey {
+    /// A key from random bytes.
+    pub fn new(bytes: [u8; 32]) -> ServerKey {
+        let mut block = [0; 64];
+        block[..32].copy_from_slice(&bytes);
+        ServerKey { bytes, mac: Hmac::new(&block.into()) }
+    }
+
+    /// `chain(0)` of a meet: bound to its id and to a random nonce.
+    pub fn chain_start(&self, meet: MeetId, nonce: &[u8; 16]) -> ChainValue {
+        self.mac(&[b"liftrelay chain 0", meet.digits().as_bytes(), nonce])
+    }
+
+    /// `chain(n)` from `chain(n-1)` and the canonical text of entry n.
+    pub fn chain_next(&self, previous: &ChainValue, entry: &str) -> ChainValue {
+        self.mac(&[&previous.0, entry.as_bytes()])
+    }
+
+    /// A key for another purpose, from which this one cannot be told.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        self.mac(&[b"liftrelay key for ", purpose.as_bytes()]).0
+    }
+
+    /// The bytes, for the key's file.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.bytes
+    }
+
+    fn mac(&self, parts: &[&[u8]]) -> ChainValue {
+        let mut mac = self.mac.clone();
+        parts.iter().for_each(|part| mac.update(part));
+        ChainValue(mac.finalize().into_bytes().into())
+    }
+}
+
+impl fmt::Debug for ServerKey {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("ServerKey(secret)")
+    }
+}
+
+/// The chain at one number. Written as 64 hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ChainValue([u8; 32]);
+
+impl ChainValue {
+    /// The part of the value that a cursor shows.
+    pub fn tag(&self) -> ChainTag {
+        let [a, b, c, d, ..] = self.0;
+        ChainTag([a, b, c, d])
+    }
+}
+
+impl fmt::Display for ChainValue {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(&hex::encode(self.0))
+    }
+}
+
+impl fmt::Debug for ChainValue {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl Serialize for ChainValue {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for ChainValue {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        let text = <std::borrow::Cow<str>>::deserialize(input)?;
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text.as_bytes(), &mut bytes)
+            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"64 hex digits"))?;
+        Ok(ChainValue(bytes))
+    }
+}
+
+/// The first four bytes of a [`ChainValue`]. Written as eight hex digits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ChainTag([u8; 4]);
+
+/// A place in a log as clients name it: `<serverSeqNum>-<8 hex of the chain there>`, or a bare number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Cursor {
+    /// The last entry that its holder has.
+    pub seq: u64,
+    /// What the holder believes the chain to be there; a bare number does not say.
+    pub tag: Option<ChainTag>,
+}
+
+impl Cursor {
+    /// The start of every log, with nothing said about its chain.
+    pub const START: Cursor = Cursor { seq: 0, tag: None };
+
+    /// The cursor at `seq`, where the chain is `chain`.
+    pub fn at(seq: u64, chain: &ChainValue) -> Cursor {
+        Cursor { seq, tag: Some(chain.tag()) }
+    }
+}
+
+/// The text is no cursor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a cursor is a number from 0 to 9007199254740991, alone or followed by a hyphen and eight hex digits, as in 431-9f3ac2d1")]
+pub struct InvalidCursor;
+
+impl FromStr for Cursor {
+    type Err = InvalidCursor;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCursor> {
+        let (number, tag) = match text.split_once('-') {
+            Some((number, tag)) => (number, Some(tag)),
+            None => (text, None),
+        };
+        if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
+            return Err(InvalidCursor);
+        }
+        let seq = number.parse().ok().filter(|&seq| seq < SEQ_END).ok_or(InvalidCursor)?;
+        let tag = tag.map(|tag| {
+            let mut bytes = [0; 4];
+            hex::decode_to_slice(tag, &mut bytes).map(|()| ChainTag(bytes)).map_err(|_| InvalidCursor)
+        });
+        Ok(Cursor { seq, tag: tag.transpose()? })
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self.tag {
+            Some(tag) => write!(f, "{}-{}", self.seq, hex::encode(tag.0)),
+            None => write!(f, "{}", self.seq),
+        }
+    }
+}
+
+impl fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(byte: u8) -> ServerKey {
+        ServerKey::new([byte; 32])
+    }
+
+    #[test]
+    fn the_chain_depends_on_key_meet_nonce_order_and_content() {
+        let meet = MeetId::from_random(1);
+        let start = key(1).chain_start(meet, &[7; 16]);
+        assert_ne!(start, key(2).chain_start(meet, &[7; 16]));
+        assert_ne!(start, key(1).chain_start(MeetId::from_random(2), &[7; 16]));
+        assert_ne!(start, key(1).chain_start(meet, &[8; 16]));
+        let two = |a, b| key(1).chain_next(&key(1).chain_next(&start, a), b);
+        assert_eq!(two("x", "y"), two("x", "y"));
+        assert_ne!(two("x", "y"), two("y", "x"));
+        assert_ne!(two("x", "y"), two("xy", ""));
+    }
+
+    #[test]
+    fn cursors_round_trip_and_bare_numbers_count() {
+        let cursor: Cursor = "431-9f3ac2d1".parse().unwrap();
+        assert_eq!((cursor.seq, cursor.to_string().as_str()), (431, "431-9f3ac2d1"));
+        assert_eq!("0".parse(), Ok(Cursor::START));
+        assert_eq!("9007199254740991".parse::<Cursor>().unwrap().seq, SEQ_END - 1);
+        for text in ["", "-", "431-", "431-9f3ac2d", "431-9f3ac2d1a", "431-zzzzzzzz", "-1", "+1", "1.0", "9007199254740992", "١"] {
+            assert_eq!(text.parse::<Cursor>(), Err(InvalidCursor), "{text}");
+        }
+    }
+}

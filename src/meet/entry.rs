@@ -1,0 +1,95 @@
+//! Entries: updates as the log keeps and relays them.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::chain::ChainValue;
+use super::time::Timestamp;
+use super::update::{Fingerprint, Op, Writer};
+use super::value::Value;
+
+/// An entry's members, declared in canonical order: serialising them gives canonical JSON (RFC 8785).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EntryFields {
+    /// When the server committed it.
+    pub at: Timestamp,
+    /// Which client made it.
+    pub client_id: Box<str>,
+    /// Number of the first entry of the same commit.
+    pub commit: u64,
+    /// The client's own number for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_seq_num: Option<u64>,
+    /// Where it was made.
+    pub location_name: Box<str>,
+    /// What it does at its key.
+    #[serde(default, skip_serializing_if = "Op::is_set")]
+    pub op: Op,
+    /// Unseen standing entries that it went over.
+    #[serde(default, skip_serializing_if = "<[u64]>::is_empty")]
+    pub overrules: Box<[u64]>,
+    /// The location's priority at that time.
+    pub priority: i64,
+    /// Its place in the log, from 1 on without gaps.
+    pub server_seq_num: u64,
+    /// Its key in canonical form.
+    pub update_key: Box<str>,
+    /// Its value in canonical form; `null` for a removal.
+    pub update_value: Box<RawValue>,
+}
+
+/// One entry of a log.
+#[derive(Debug)]
+pub struct Entry {
+    /// Its members.
+    pub fields: EntryFields,
+    /// The chain at its number.
+    pub chain: ChainValue,
+    /// The canonical text of its members: what is chained, stored and relayed to editors.
+    pub text: Box<RawValue>,
+    /// What stood at its key before, where it overruled; not part of the chain, the fold tells it.
+    pub previous_value: Option<Box<RawValue>>,
+}
+
+impl Entry {
+    /// Its place in the log.
+    pub fn seq(&self) -> u64 {
+        self.fields.server_seq_num
+    }
+
+    /// Its value; `None` for a removal.
+    pub fn value(&self) -> Option<Value> {
+        // The text was canonical when it was committed, so reading it again cannot fail.
+        (self.fields.op != Op::Remove).then(|| Value::parse_unbounded(self.fields.update_value.get()).unwrap_or(Value::Null))
+    }
+
+    /// Who made it.
+    pub fn writer(&self) -> Writer {
+        Writer { location_name: self.fields.location_name.clone(), client_id: self.fields.client_id.clone() }
+    }
+
+    /// What a resend of the same update would have.
+    pub fn fingerprint(&self) -> Fingerprint {
+        Fingerprint::new(&self.fields.update_key, self.fields.op, self.fields.update_value.get())
+    }
+
+    /// The entry as an editor sees it: its canonical text, and `previousValue` where it has one.
+    pub fn editor_text(&self) -> Box<RawValue> {
+        let Some(previous) = &self.previous_value else { return self.text.clone() };
+        let members = self.text.get().strip_suffix('}').unwrap_or_default();
+        raw(format!("{members},\"previousValue\":{}}}", previous.get()))
+    }
+}
+
+/// JSON text that is known to be JSON.
+#[expect(clippy::expect_used, reason = "the callers made the text from JSON")]
+pub(super) fn raw(text: String) -> Box<RawValue> {
+    RawValue::from_string(text).expect("JSON text")
+}
+
+/// The canonical text of an entry's members.
+#[expect(clippy::expect_used, reason = "numbers, strings and raw JSON always serialise")]
+pub(super) fn canonical_text(fields: &EntryFields) -> Box<RawValue> {
+    serde_json::value::to_raw_value(fields).expect("plain members")
+}

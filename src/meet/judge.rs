@@ -1,0 +1,157 @@
+//! The conflict table (wire contract, section 5): what becomes of one update.
+
+use super::answers::WriterId;
+use super::key::{Key, Segment};
+use super::outcome::UpdateCode;
+use super::settings::TieBreak;
+use super::standing::{Standing, StandingIndex};
+use super::state::{Obstacle, State};
+use super::update::Op;
+use super::value::Value;
+
+/// What an update is judged against.
+pub(super) struct Judge<'a> {
+    pub(super) state: &'a State,
+    pub(super) standing: &'a StandingIndex,
+    pub(super) tie_break: TieBreak,
+}
+
+/// An update that could be read and was not known.
+pub(super) struct Incoming<'a> {
+    pub(super) key: &'a Key,
+    pub(super) op: Op,
+    /// `None` for a removal.
+    pub(super) value: Option<&'a Value>,
+    pub(super) writer: WriterId,
+    pub(super) priority: i64,
+    /// What its client had seen.
+    pub(super) after: u64,
+}
+
+/// What becomes of it.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// It goes into the log, over these unseen ones.
+    Commit { overrules: Vec<u64> },
+    /// What it wants stands already, as this entry.
+    Merged(u64),
+    /// It takes no effect, because of this entry where one is named.
+    Refused { code: UpdateCode, because: Option<u64>, reason: Reason },
+}
+
+/// Why an update is refused, before it is put into words.
+#[derive(Debug, PartialEq)]
+pub(super) enum Reason {
+    HigherPriority,
+    SamePriority,
+    RemovedAbove,
+    StandsAlready,
+    NothingThere,
+    Obstacle(Obstacle),
+}
+
+impl Judge<'_> {
+    pub(super) fn judge(&self, update: &Incoming) -> Verdict {
+        self.removed_above(update)
+            .or_else(|| self.obstructed(update))
+            .or_else(|| self.presence(update))
+            .unwrap_or_else(|| self.priorities(update))
+    }
+
+    /// Below a removed object nothing is set, and everything is removed already.
+    fn removed_above(&self, update: &Incoming) -> Option<Verdict> {
+        let (depth, standing) = self.standing.at_or_above(update.key)?;
+        if standing.value.is_some() || depth == update.key.segments().len() {
+            return None;
+        }
+        Some(match update.op {
+            Op::Remove => Verdict::Merged(standing.seq),
+            Op::Set | Op::Create => refused(UpdateCode::Removed, Some(standing.seq), Reason::RemovedAbove),
+        })
+    }
+
+    fn obstructed(&self, update: &Incoming) -> Option<Verdict> {
+        let obstacle = self.state.check(update.key, update.op).err()?;
+        let code = match obstacle {
+            Obstacle::NotAContainer { .. } => UpdateCode::NotAContainer,
+            Obstacle::OutOfRange { .. } => UpdateCode::OutOfRange,
+            Obstacle::ArrayElement { .. } => UpdateCode::ArrayElement,
+        };
+        Some(refused(code, None, Reason::Obstacle(obstacle)))
+    }
+
+    /// `create` wants nothing there, `remove` something.
+    fn presence(&self, update: &Incoming) -> Option<Verdict> {
+        let present = self.state.get(update.key);
+        match (update.op, present) {
+            (Op::Create, Some(present)) => {
+                let number = self.number_at(update.key);
+                Some(match number {
+                    Some(number) if update.value == Some(present) => Verdict::Merged(number),
+                    _ => refused(UpdateCode::Exists, number, Reason::StandsAlready),
+                })
+            }
+            (Op::Remove, None) => Some(match self.standing.at_or_above(update.key) {
+                Some((depth, removal)) if removal.value.is_none() && depth == update.key.segments().len() => Verdict::Merged(removal.seq),
+                _ => refused(UpdateCode::Absent, None, Reason::NothingThere),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The entry by which something stands at `key`: there or above, or else what was put below it.
+    fn number_at(&self, key: &Key) -> Option<u64> {
+        self.standing.at_or_above(key).map(|(_, standing)| standing.seq).or_else(|| self.standing.newest_below(key))
+    }
+
+    fn priorities(&self, update: &Incoming) -> Verdict {
+        let conflicts = self.conflicts(update);
+        let Some(highest) = conflicts.iter().max_by_key(|standing| (standing.priority, standing.seq)) else {
+            return Verdict::Commit { overrules: Vec::new() };
+        };
+        let overruled = |reason| refused(UpdateCode::Overruled, Some(highest.seq), reason);
+        let equal_removal = || conflicts.iter().any(|standing| standing.priority == update.priority && standing.value.is_none());
+        match update.priority.cmp(&highest.priority) {
+            std::cmp::Ordering::Less => return overruled(Reason::HigherPriority),
+            std::cmp::Ordering::Equal if update.op == Op::Remove => {}
+            std::cmp::Ordering::Equal if self.tie_break == TieBreak::Latest && !equal_removal() => {}
+            std::cmp::Ordering::Equal => return overruled(Reason::SamePriority),
+            std::cmp::Ordering::Greater => {}
+        }
+        let mut overrules: Vec<u64> = conflicts.iter().map(|standing| standing.seq).collect();
+        overrules.sort_unstable();
+        Verdict::Commit { overrules }
+    }
+
+    /// Unseen updates by others with which this one does not agree.
+    fn conflicts(&self, update: &Incoming) -> Vec<&Standing> {
+        let mut conflicts = Vec::new();
+        let foreign = |standing: &Standing| standing.writer != update.writer && standing.seq > update.after;
+        if let Some((depth, standing)) = self.standing.at_or_above(update.key) {
+            let below = &update.key.segments()[depth..];
+            if foreign(standing) && differ(value_at(standing.value.as_ref(), below), update.value) {
+                conflicts.push(standing);
+            }
+        }
+        self.standing.below(update.key, update.after, &mut |below, standing| {
+            if foreign(standing) && differ(standing.value.as_ref(), value_at(update.value, below)) {
+                conflicts.push(standing);
+            }
+        });
+        conflicts
+    }
+}
+
+fn refused(code: UpdateCode, because: Option<u64>, reason: Reason) -> Verdict {
+    Verdict::Refused { code, because, reason }
+}
+
+/// What a standing or incoming value has at a deeper key; `None` where it is absent, removed or hidden by a scalar.
+fn value_at<'a>(value: Option<&'a Value>, below: &[Segment]) -> Option<&'a Value> {
+    value.and_then(|value| value.get(below))
+}
+
+/// Nothing agrees with what is absent, not even another absence.
+fn differ(a: Option<&Value>, b: Option<&Value>) -> bool {
+    a.is_none() || b.is_none() || a != b
+}

@@ -1,0 +1,109 @@
+//! Every limit of liftrelay: its name, its number, and why it is that number.
+//!
+//! The numbers that clients see are part of the wire contract; the others protect one
+//! server of a few cores. Each is refused by name where it is passed.
+
+use std::time::Duration;
+
+// ---- What clients may send -------------------------------------------------------------
+
+/// Shortest password in characters. The OpenLifter Live design asks for ten.
+pub const PASSWORD_MIN_CHARS: usize = 10;
+/// Longest password in characters; a bound for the hash's input, far above any passphrase.
+pub const PASSWORD_MAX_CHARS: usize = 1_024;
+/// Locations a meet can have: the largest known meets use about ten.
+pub const LOCATIONS_MAX: usize = 64;
+/// Characters in a name of a location, meet, client or view-key label; fits on one line of a screen.
+pub const NAME_MAX_CHARS: usize = 64;
+/// Bytes of a key in canonical form; the longest one OpenLifter makes has about 60.
+pub const KEY_MAX_BYTES: usize = 512;
+/// Segments of a key; OpenLifter's deepest has four.
+pub const KEY_MAX_SEGMENTS: usize = 32;
+/// Bytes of a value in canonical form; a whole meet of 467 lifters is about 240 KB.
+pub const VALUE_MAX_BYTES: usize = 256 * 1024;
+/// How deep arrays and objects of a value may nest; bounds recursion at both ends.
+pub const NESTING_MAX: usize = 64;
+/// Updates in one batch; a whole offline day is about 1,000.
+pub const BATCH_MAX_UPDATES: usize = 10_000;
+/// Bytes of a request body; holds a batch of 10,000 typical updates.
+pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Largest sequence number plus one: JavaScript counts exactly below 2^53.
+pub const SEQ_END: u64 = 1 << 53;
+/// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.
+pub const PRIORITY_MAX: i64 = 1_000_000_000;
+/// Patterns in `settings.privatePaths`; each private key costs a look at every entry.
+pub const PRIVATE_PATHS_MAX: usize = 64;
+/// Keys in `paths=`: each costs a comparison for every entry of a filtered stream.
+pub const PATHS_MAX: usize = 64;
+/// View keys alive in one meet: ten OBS sources, displays, and room for forgotten ones.
+pub const VIEW_KEYS_MAX: usize = 256;
+/// Longest life of a view key: ten years, so that sums of times cannot overflow.
+pub const VIEW_KEY_MAX_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Clients that one meet can number (slots are handed out for its whole life).
+pub const CLIENTS_MAX: usize = 100_000;
+
+// ---- What a reply holds ----------------------------------------------------------------
+
+/// Entries in a page when `limit` is left out.
+pub const PAGE_DEFAULT_ENTRIES: usize = 1_000;
+/// Largest `limit`; a page never splits a commit, so it can be passed by one batch.
+pub const PAGE_MAX_ENTRIES: usize = 10_000;
+/// Bytes of entries after which a page ends early, so that one reply cannot hold a whole huge log.
+pub const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Longest `wait`: below the idle limit of every common proxy (30 s and up).
+pub const WAIT_MAX: Duration = Duration::from_secs(25);
+/// Largest `padding` in KiB: some proxies hold the first 8 to 32 KiB back.
+pub const PADDING_MAX_KIB: usize = 64;
+
+// ---- Streams ---------------------------------------------------------------------------
+
+/// Pause between heartbeats: a dead link shows within half a minute.
+pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
+/// A reader that accepts nothing for so long is closed and resumes from its cursor.
+pub const STALLED_WRITE: Duration = Duration::from_secs(30);
+/// Shortest pause that `retry:` asks for; [`RETRY_JITTER`] comes on top.
+pub const RETRY_MIN: Duration = Duration::from_millis(1_000);
+/// Width of the jitter of `retry:`, so that a hall does not reconnect in one instant.
+pub const RETRY_JITTER: Duration = Duration::from_millis(2_000);
+/// Bytes of encoded frames that one meet keeps ready; a reader further behind re-reads the log.
+pub const FRAMES_MAX_BYTES: usize = 1024 * 1024;
+/// A location counts as online so long after its last request (a long-poll lasts up to 25 s).
+pub const ONLINE_FOR: Duration = Duration::from_secs(40);
+
+// ---- Sessions and passwords ------------------------------------------------------------
+
+/// Life of a session; the design says seven days.
+pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// Sessions alive in one meet; the one that ends first makes room.
+pub const SESSIONS_MAX: usize = 10_000;
+/// Password hashings that may wait for a thread; at 0.2 s each the last waits a few seconds.
+pub const HASH_QUEUE: usize = 32;
+/// Failed logins that one address may make on one meet in a burst, and per minute afterwards.
+pub const FAILED_LOGINS_PER_MEET: u32 = 10;
+/// Failed logins that one address may make in a burst, and per minute afterwards: a whole hall is one address.
+pub const FAILED_LOGINS_PER_ADDRESS: u32 = 60;
+
+// ---- The server ------------------------------------------------------------------------
+
+/// Connections at once; each costs a descriptor and some kilobytes.
+pub const CONNECTIONS_MAX: usize = 20_000;
+/// Time for a request's head to arrive; also how long an idle kept-alive connection stays.
+pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// Time for a request's body to arrive: 4 MiB over a slow hall network.
+pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes that a connection buffers, and with that the largest request head.
+pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes that the kernel keeps for one unread connection; its default lets a stalled reader hold 4 MB.
+pub const SEND_BUFFER_BYTES: u32 = 256 * 1024;
+/// Requests that wait for a meet's writer; more get `overloaded`.
+pub const MAILBOX: usize = 1_024;
+/// Requests that share one fsync at most.
+pub const GROUP_MAX: usize = 256;
+/// Bytes that one append collects before it is synced.
+pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// A meet that nobody touched for so long is closed; the next touch opens it again.
+pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
+/// Time between SIGTERM and the end of the process that open requests get.
+pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Bytes of `diag.log` after which it is moved aside at start.
+pub const DIAG_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,76 @@
+//! The log: every entry of a meet, by number, and the chain over them.
+
+use std::sync::Arc;
+
+use super::chain::{ChainValue, Cursor};
+use super::entry::Entry;
+use super::outcome::LostCursor;
+
+/// Entries 1, 2, 3 … without gaps. Cloning shares nothing but the entries themselves.
+#[derive(Clone, Debug)]
+pub struct Log {
+    start: ChainValue,
+    entries: Vec<Arc<Entry>>,
+}
+
+impl Log {
+    /// An empty log whose chain starts at `start`.
+    pub fn new(start: ChainValue) -> Log {
+        Log { start, entries: Vec::new() }
+    }
+
+    /// The number of the last entry; 0 for an empty log.
+    pub fn head(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// Cursor of the last entry.
+    pub fn head_cursor(&self) -> Cursor {
+        Cursor::at(self.head(), &self.head_chain())
+    }
+
+    /// Chain at the last entry.
+    pub fn head_chain(&self) -> ChainValue {
+        self.entries.last().map_or(self.start, |entry| entry.chain)
+    }
+
+    /// Chain at a number; `None` above the head.
+    pub fn chain(&self, seq: u64) -> Option<ChainValue> {
+        if seq == 0 { Some(self.start) } else { self.get(seq).map(|entry| entry.chain) }
+    }
+
+    /// The entry with a number.
+    pub fn get(&self, seq: u64) -> Option<&Arc<Entry>> {
+        let index = usize::try_from(seq.checked_sub(1)?).ok()?;
+        self.entries.get(index)
+    }
+
+    /// The entries above a number.
+    pub fn after(&self, seq: u64) -> &[Arc<Entry>] {
+        let index = usize::try_from(seq).map_or(self.entries.len(), |seq| seq.min(self.entries.len()));
+        &self.entries[index..]
+    }
+
+    /// Checks that a cursor lies in this log: not above the head, and on the same chain.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, cursor: Cursor) -> Result<(), LostCursor> {
+        let chain = self.chain(cursor.seq).ok_or(LostCursor::AboveHead(cursor))?;
+        match cursor.tag {
+            Some(tag) if tag != chain.tag() => Err(LostCursor::Foreign(cursor)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Adds the next entry, whose number must be the head's plus one.
+    pub fn push(&mut self, entry: Arc<Entry>) {
+        debug_assert_eq!(entry.seq(), self.head() + 1, "numbers have no gaps");
+        self.entries.push(entry);
+    }
+
+    /// Takes back the newest entry.
+    pub(super) fn pop(&mut self) {
+        self.entries.pop();
+    }
+}

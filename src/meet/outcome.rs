@@ -1,0 +1,217 @@
+//! What comes of a batch. All of it is expected and none of it is a fault.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::sync::Arc;
+
+use super::chain::Cursor;
+use super::entry::Entry;
+use super::update::{Fingerprint, Writer};
+
+/// Why one update was refused: a closed list (wire contract, section 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UpdateCode {
+    /// Something unseen of higher priority, or of equal priority and first, stands there.
+    Overruled,
+    /// The object that the key is in was removed.
+    Removed,
+    /// Nothing stands at the key to be removed.
+    Absent,
+    /// Something else stands at the key to be created.
+    Exists,
+    /// The `localSeqNum` belongs to another update.
+    IdReuse,
+    /// Nothing can stand below what is there.
+    NotAContainer,
+    /// One element of an array cannot be created or removed.
+    ArrayElement,
+    /// The index is behind the end of the array.
+    OutOfRange,
+    /// The key cannot be read.
+    InvalidKey,
+    /// The value cannot be read.
+    InvalidValue,
+    /// The meet was recovered over this update.
+    RecoveredOver,
+}
+
+impl UpdateCode {
+    /// Every code, for tests and pages that list them.
+    pub const ALL: [UpdateCode; 11] = [
+        UpdateCode::Overruled,
+        UpdateCode::Removed,
+        UpdateCode::Absent,
+        UpdateCode::Exists,
+        UpdateCode::IdReuse,
+        UpdateCode::NotAContainer,
+        UpdateCode::ArrayElement,
+        UpdateCode::OutOfRange,
+        UpdateCode::InvalidKey,
+        UpdateCode::InvalidValue,
+        UpdateCode::RecoveredOver,
+    ];
+
+    /// Whether another client's update is the reason, rather than this one by itself.
+    pub fn is_conflict(self) -> bool {
+        use UpdateCode::{Absent, Exists, Overruled, RecoveredOver, Removed};
+        matches!(self, Overruled | Removed | Absent | Exists | RecoveredOver)
+    }
+}
+
+/// An update took effect, now or earlier.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ack {
+    /// Which update, by its client's own number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_seq_num: Option<u64>,
+    /// Which update, by its place in the request, where it has no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// The number that the log gave it, or that of the one it was merged into.
+    pub server_seq_num: u64,
+    /// It had been answered before, and this is the same answer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub duplicate: bool,
+    /// What it wanted stood already, so nothing new was committed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merged: bool,
+    /// The standing entries that it went over.
+    #[serde(default, skip_serializing_if = "<[u64]>::is_empty")]
+    pub overrules: Box<[u64]>,
+}
+
+/// An update took no effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Rejection {
+    /// Which update, by its client's own number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub local_seq_num: Option<u64>,
+    /// Which update, by its place in the request, where it has no number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
+    /// Why.
+    #[serde(flatten)]
+    pub refusal: Refusal,
+}
+
+/// Why an update took no effect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Refusal {
+    /// Whether another client's update is the reason.
+    pub conflict: bool,
+    /// For a person: what was wrong, what would be right.
+    pub reason: String,
+    /// For a program.
+    pub code: UpdateCode,
+    /// What stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingUpdate>,
+}
+
+/// The standing update that an update was refused for.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StandingUpdate {
+    /// Its number.
+    pub server_seq_num: u64,
+    /// Its key.
+    pub update_key: Box<str>,
+    /// Its value; `null` for a removal.
+    pub update_value: Box<RawValue>,
+    /// Where it was made.
+    pub location_name: Box<str>,
+    /// That location's priority.
+    pub priority: i64,
+}
+
+/// The answer to one update of a batch.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// It took effect.
+    Acked(Ack),
+    /// It did not.
+    Refused(Rejection),
+}
+
+/// What becomes of a batch.
+#[derive(Debug)]
+pub enum Decision {
+    /// Answered update by update; `records` must be durable before anyone hears of it.
+    Applied {
+        /// One answer per update, in order.
+        outcomes: Vec<Outcome>,
+        /// What the journal must hold.
+        records: Vec<Record>,
+    },
+    /// An atomic batch met a refusal; nothing happened.
+    Conflict {
+        /// `localSeqNum`s of the updates before the refused one.
+        processed: Vec<u64>,
+        /// The first refusal.
+        problem: Box<Rejection>,
+        /// `localSeqNum`s of the updates behind it.
+        remaining: Vec<u64>,
+        /// The client has seen the log up to here.
+        since: u64,
+    },
+    /// `ifHead` names a head that moved; nothing happened.
+    Stale {
+        /// The client has seen the log up to here.
+        since: u64,
+    },
+    /// A cursor of the request is not of this log; nothing happened.
+    Lost(LostCursor),
+}
+
+/// A cursor that cannot be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LostCursor {
+    /// It is above the head: the server lost something.
+    AboveHead(Cursor),
+    /// Its chain is not ours: histories differ.
+    Foreign(Cursor),
+}
+
+/// What a journal keeps of a decision.
+#[derive(Clone, Debug)]
+pub enum Record {
+    /// One entry of the log.
+    Entry {
+        /// The entry.
+        entry: Arc<Entry>,
+        /// Number of the last entry of its commit, which takes effect whole.
+        commit_end: u64,
+    },
+    /// The answer to an update that committed nothing, remembered for resends.
+    Answer(Remembered),
+}
+
+/// A remembered answer outside the log.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Remembered {
+    /// Whose update.
+    #[serde(flatten)]
+    pub writer: Writer,
+    /// Its number there.
+    pub local_seq_num: u64,
+    /// What it was.
+    pub fingerprint: Fingerprint,
+    /// What was answered.
+    #[serde(flatten)]
+    pub note: Note,
+}
+
+/// An answer that no entry of the log tells.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Note {
+    /// Acked with the number of an earlier entry.
+    Merged(u64),
+    /// Refused.
+    Refused(Box<Refusal>),
+}

@@ -1,0 +1,251 @@
+//! The state: the left fold of a log. The same log gives the same canonical text everywhere.
+
+use super::key::{Key, Segment};
+use super::update::Op;
+use super::value::{Object, Value, hash_hex};
+
+/// Everything that stands, as one tree.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State(Value);
+
+/// Why an update cannot apply to the state as it is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// A step of the key goes below a scalar, or by name below an array.
+    #[error("{at} holds {holds}, so nothing can stand below it; set {at} to an object first")]
+    NotAContainer {
+        /// The key of what is in the way.
+        at: String,
+        /// What it is, with an article.
+        holds: &'static str,
+    },
+    /// An index behind the end of an array.
+    #[error("{at} has {length} elements, so its index can be 0 to {length}")]
+    OutOfRange {
+        /// The key of the array.
+        at: String,
+        /// Its length.
+        length: usize,
+    },
+    /// `create` or `remove` of one element.
+    #[error("an element of {at} is neither created nor removed by itself; set the whole array")]
+    ArrayElement {
+        /// The key of the array.
+        at: String,
+    },
+}
+
+/// What a change replaced, so that it can be taken back.
+#[derive(Debug)]
+pub(super) struct Undo {
+    /// How many segments of the key lead to `before`.
+    depth: usize,
+    /// What stood there; `None` where nothing did.
+    before: Option<Value>,
+}
+
+impl Default for State {
+    fn default() -> Self {
+        State(Value::Object(Object::new()))
+    }
+}
+
+impl State {
+    /// The whole tree.
+    pub fn root(&self) -> &Value {
+        &self.0
+    }
+
+    /// What stands at `key`.
+    pub fn get(&self, key: &Key) -> Option<&Value> {
+        self.0.get(key.segments())
+    }
+
+    /// The canonical text (RFC 8785).
+    pub fn canonical(&self) -> String {
+        self.0.canonical()
+    }
+
+    /// Lower-case hex SHA-256 of the canonical text.
+    pub fn hash(&self) -> String {
+        hash_hex(&self.canonical())
+    }
+
+    /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing.
+    ///
+    /// # Errors
+    /// What is in the way.
+    pub fn check(&self, key: &Key, op: Op) -> Result<(), Obstacle> {
+        let segments = key.segments();
+        let mut value = &self.0;
+        for (depth, segment) in segments.iter().enumerate() {
+            let at = || key_above(segments, depth);
+            let next = match value {
+                Value::Object(members) => members.get(segment),
+                Value::Array(_) if !segment.is_index() => return Err(Obstacle::NotAContainer { at: at(), holds: "an array" }),
+                Value::Array(_) if depth + 1 == segments.len() && op != Op::Set => {
+                    return Err(Obstacle::ArrayElement { at: at() });
+                }
+                Value::Array(items) => match segment.index() {
+                    Some(index) if index <= items.len() => items.get(index),
+                    _ => return Err(Obstacle::OutOfRange { at: at(), length: items.len() }),
+                },
+                scalar => return Err(Obstacle::NotAContainer { at: at(), holds: kind(scalar) }),
+            };
+            match next {
+                Some(next) => value = next,
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
+    pub(super) fn set(&mut self, key: &Key, value: Value) -> Undo {
+        let mut place = &mut self.0;
+        for (depth, segment) in key.segments().iter().enumerate() {
+            if place.get(std::slice::from_ref(segment)).is_none() {
+                let rest = &key.segments()[depth + 1..];
+                insert(place, segment, nested(rest, value));
+                return Undo { depth: depth + 1, before: None };
+            }
+            place = match child(place, segment) {
+                Some(next) => next,
+                None => unreachable!("looked up above"),
+            };
+        }
+        Undo { depth: key.segments().len(), before: Some(std::mem::replace(place, value)) }
+    }
+
+    /// Takes away what stands at `key`. `check` must have passed.
+    pub(super) fn remove(&mut self, key: &Key) -> Undo {
+        let Some((last, parents)) = key.segments().split_last() else { unreachable!("a key has a segment") };
+        let before = match descend(&mut self.0, parents) {
+            Some(Value::Object(members)) => members.remove(last),
+            _ => None,
+        };
+        Undo { depth: key.segments().len(), before }
+    }
+
+    /// Takes back the newest change, made at `key`.
+    pub(super) fn undo(&mut self, key: &Key, undo: Undo) {
+        let Some((last, parents)) = key.segments()[..undo.depth].split_last() else { return };
+        let Some(parent) = descend(&mut self.0, parents) else { return };
+        match (undo.before, parent) {
+            (Some(before), parent) => insert(parent, last, before),
+            (None, Value::Object(members)) => {
+                members.remove(last);
+            }
+            (None, Value::Array(items)) => {
+                items.pop();
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+fn child<'a>(value: &'a mut Value, segment: &Segment) -> Option<&'a mut Value> {
+    match value {
+        Value::Object(members) => members.get_mut(segment),
+        Value::Array(items) => items.get_mut(segment.index()?),
+        _ => None,
+    }
+}
+
+fn descend<'a>(root: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
+    path.iter().try_fold(root, |value, segment| child(value, segment))
+}
+
+/// Puts `value` into a container; behind the end of an array it is appended.
+fn insert(container: &mut Value, segment: &Segment, value: Value) {
+    match container {
+        Value::Object(members) => {
+            members.insert(segment.clone(), value);
+        }
+        Value::Array(items) => match segment.index().and_then(|index| items.get_mut(index)) {
+            Some(item) => *item = value,
+            None => items.push(value),
+        },
+        _ => {}
+    }
+}
+
+/// `value` inside one object per segment.
+fn nested(segments: &[Segment], value: Value) -> Value {
+    segments.iter().rev().fold(value, |inner, segment| Value::Object(Object::from([(segment.clone(), inner)])))
+}
+
+fn key_above(segments: &[Segment], depth: usize) -> String {
+    let text = segments[..depth].iter().map(|segment| format!("[{}]", serde_json::Value::from(segment.as_str())));
+    Key::parse(&text.collect::<String>()).map_or_else(|_| "the top".to_owned(), |key| key.to_string())
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::parse(text).unwrap()
+    }
+
+    fn state(sets: &[(&str, &str)]) -> State {
+        let mut state = State::default();
+        for (at, value) in sets {
+            state.check(&key(at), Op::Set).unwrap();
+            state.set(&key(at), Value::parse(value).unwrap());
+        }
+        state
+    }
+
+    #[test]
+    fn missing_parents_become_objects_and_digits_index_only_arrays() {
+        assert_eq!(state(&[("a.b[7].c", "1")]).canonical(), r#"{"a":{"b":{"7":{"c":1}}}}"#);
+        assert_eq!(state(&[("a", "[1,2]"), ("a[0]", "9"), ("a[2]", "3")]).canonical(), r#"{"a":[9,2,3]}"#);
+        assert_eq!(state(&[("a", "[]"), ("a[0].x", "1")]).canonical(), r#"{"a":[{"x":1}]}"#);
+    }
+
+    #[test]
+    fn obstacles_are_named() {
+        let state = state(&[("s", "1"), ("n", "null"), ("a", "[1,2]"), ("o.p", "{}")]);
+        let check = |at, op| state.check(&key(at), op).map_err(|obstacle| obstacle.to_string());
+        assert!(check("s.x", Op::Set).unwrap_err().starts_with("s holds a number"));
+        assert!(check("n.x.y", Op::Remove).unwrap_err().starts_with("n holds null"));
+        assert!(check("a.x", Op::Set).unwrap_err().starts_with("a holds an array"));
+        assert!(check("a[\"007\"]", Op::Set).unwrap_err().starts_with("a holds an array"));
+        assert!(check("a[3]", Op::Set).unwrap_err().contains("0 to 2"));
+        assert!(check("a[99999999999999999999999]", Op::Set).unwrap_err().contains("0 to 2"));
+        assert!(check("a[0]", Op::Remove).unwrap_err().contains("whole array"));
+        assert!(check("a[2]", Op::Create).unwrap_err().contains("whole array"));
+        assert_eq!(check("a[2]", Op::Set), Ok(()));
+        assert_eq!(check("o.p.q.r", Op::Set), Ok(()));
+        assert_eq!(check("x.y", Op::Remove), Ok(()));
+    }
+
+    #[test]
+    fn every_change_can_be_taken_back() {
+        let before = state(&[("a", "[1,{\"x\":2}]"), ("o.p", "1")]);
+        for (at, value) in [("a[0]", "5"), ("a[2]", "5"), ("a[1].x", "5"), ("a[1].y.z", "5"), ("o", "{}"), ("q.r.s", "1")] {
+            let mut state = before.clone();
+            let undo = state.set(&key(at), Value::parse(value).unwrap());
+            assert_ne!(state, before, "{at}");
+            state.undo(&key(at), undo);
+            assert_eq!(state, before, "{at}");
+        }
+        let mut state = before.clone();
+        let undo = state.remove(&key("o.p"));
+        assert_eq!(state.canonical(), r#"{"a":[1,{"x":2}],"o":{}}"#);
+        state.undo(&key("o.p"), undo);
+        assert_eq!(state, before);
+    }
+}
