@@ -5,4 +5,7 @@
 //! followers), [`http`] (routes) and [`cli`] (the program).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod auth;
 pub mod meet;
+pub mod store;
+pub mod wire;

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::ChainValue;
+use super::key::Key;
+use super::settings::PrivatePaths;
 use super::time::Timestamp;
 use super::update::{Fingerprint, Op, Writer};
 use super::value::Value;
@@ -29,6 +31,9 @@ pub struct EntryFields {
     /// Unseen standing entries that it went over.
     #[serde(default, skip_serializing_if = "<[u64]>::is_empty")]
     pub overrules: Box<[u64]>,
+    /// What stood at its key before, where it overruled. The fold tells it, so it is no part of the chained text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous_value: Option<Box<RawValue>>,
     /// The location's priority at that time.
     pub priority: i64,
     /// Its place in the log, from 1 on without gaps.
@@ -46,10 +51,8 @@ pub struct Entry {
     pub fields: EntryFields,
     /// The chain at its number.
     pub chain: ChainValue,
-    /// The canonical text of its members: what is chained, stored and relayed to editors.
+    /// The canonical text of its members, `previousValue` aside: what is chained and stored.
     pub text: Box<RawValue>,
-    /// What stood at its key before, where it overruled; not part of the chain, the fold tells it.
-    pub previous_value: Option<Box<RawValue>>,
 }
 
 impl Entry {
@@ -76,10 +79,34 @@ impl Entry {
 
     /// The entry as an editor sees it: its canonical text, and `previousValue` where it has one.
     pub fn editor_text(&self) -> Box<RawValue> {
-        let Some(previous) = &self.previous_value else { return self.text.clone() };
-        let members = self.text.get().strip_suffix('}').unwrap_or_default();
-        raw(format!("{members},\"previousValue\":{}}}", previous.get()))
+        canonical_text(&self.fields)
     }
+
+    /// The entry as a viewer sees it: without private parts, or opaque where nothing is left.
+    pub fn viewer_text(&self, paths: &PrivatePaths) -> Box<RawValue> {
+        let Ok(key) = Key::parse(&self.fields.update_key) else { return opaque(&self.fields) };
+        if paths.hides(&key) {
+            return opaque(&self.fields);
+        }
+        if !paths.touches(&key) {
+            return self.editor_text();
+        }
+        let redacted = |text: &RawValue| {
+            let mut value = Value::parse_unbounded(text.get()).unwrap_or(Value::Null);
+            paths.redact(key.segments(), &mut value);
+            raw(value.canonical())
+        };
+        canonical_text(&EntryFields {
+            update_value: redacted(&self.fields.update_value),
+            previous_value: self.fields.previous_value.as_deref().map(redacted),
+            ..self.fields.clone()
+        })
+    }
+}
+
+/// What is left of an entry that is private as a whole.
+fn opaque(fields: &EntryFields) -> Box<RawValue> {
+    raw(format!("{{\"commit\":{},\"opaque\":true,\"serverSeqNum\":{}}}", fields.commit, fields.server_seq_num))
 }
 
 /// JSON text that is known to be JSON.

@@ -130,7 +130,7 @@ impl Meet {
             return Err(BrokenLog::Chain(found));
         }
         let key = Key::parse(&fields.update_key).map_err(|_| BrokenLog::Key(found))?;
-        let mut entry = Entry { fields, chain, text, previous_value: None };
+        let mut entry = Entry { fields, chain, text };
         self.remember_previous(&mut entry, &key);
         let entry = Arc::new(entry);
         let writer = self.answers.writer(&entry.writer());
@@ -164,7 +164,7 @@ impl Meet {
     /// Who overrules shows what stood there, so that the overruled can be told both values.
     fn remember_previous(&self, entry: &mut Entry, key: &Key) {
         if !entry.fields.overrules.is_empty() {
-            entry.previous_value = self.state.get(key).map(|value| raw(value.canonical()));
+            entry.fields.previous_value = self.state.get(key).map(|value| raw(value.canonical()));
         }
     }
 
@@ -334,6 +334,7 @@ impl Apply<'_> {
             location_name,
             op: update.op,
             overrules,
+            previous_value: None,
             priority: self.batch.priority,
             server_seq_num: self.meet.log.head() + 1,
             update_key: content.key.as_str().into(),
@@ -341,7 +342,7 @@ impl Apply<'_> {
         };
         let text = canonical_text(&fields);
         let chain = self.meet.key.chain_next(&self.meet.log.head_chain(), text.get());
-        let mut entry = Entry { fields, chain, text, previous_value: None };
+        let mut entry = Entry { fields, chain, text };
         self.meet.remember_previous(&mut entry, &content.key);
         entry
     }

@@ -195,14 +195,12 @@ pub enum Record {
 #[serde(rename_all = "camelCase")]
 pub struct Remembered {
     /// Whose update.
-    #[serde(flatten)]
     pub writer: Writer,
     /// Its number there.
     pub local_seq_num: u64,
     /// What it was.
     pub fingerprint: Fingerprint,
     /// What was answered.
-    #[serde(flatten)]
     pub note: Note,
 }
 

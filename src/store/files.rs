@@ -1,0 +1,254 @@
+//! The store in plain files:
+//! `current-meets/<9 digits>/{updates.json.log, auth.json, sessions.json}`, moved whole to
+//! `finished-meets/` at the end. Folders 0700, files 0600, whatever the umask.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use tracing::warn;
+
+use crate::meet::id::MeetId;
+
+use super::scan::{Rest, scan};
+use super::{Document, Journal, NewMeet, Store, StoreError, StoredMeet, doing};
+
+const LOG_FILE: &str = "updates.json.log";
+const CURRENT: &str = "current-meets";
+const FINISHED: &str = "finished-meets";
+/// Starts the name of a folder whose meet is being made; digits cannot collide with it.
+const NEW_PREFIX: &str = ".new-";
+
+/// Whether appends and documents are synced to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// Always.
+    Always,
+    /// Never: for benchmarks, since a power cut loses what was acked.
+    Never,
+}
+
+/// Meets in a folder that this process has locked.
+#[derive(Debug)]
+pub struct FileStore {
+    root: PathBuf,
+    fsync: Fsync,
+    /// Held as long as the store lives.
+    _lock: File,
+}
+
+impl FileStore {
+    /// Opens a data folder, and makes it where it is missing.
+    ///
+    /// # Errors
+    /// Where another server uses it, or it cannot be made or written.
+    pub fn open(root: &Path, fsync: Fsync) -> Result<FileStore, StoreError> {
+        for folder in [root.to_owned(), root.join(CURRENT), root.join(FINISHED)] {
+            make_folder(&folder)?;
+        }
+        let lock = lock(&root.join("lock"))?;
+        let store = FileStore { root: root.to_owned(), fsync, _lock: lock };
+        store.clear_unfinished()?;
+        Ok(store)
+    }
+
+    /// Ids of the meets that are not finished, in no particular order.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn meets(root: &Path) -> io::Result<Vec<MeetId>> {
+        let names = fs::read_dir(root.join(CURRENT))?.map(|item| item.map(|item| item.file_name()));
+        let names = names.collect::<io::Result<Vec<_>>>()?;
+        Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+    }
+
+    /// Where the log of a meet is in a data folder: among the current or the finished ones.
+    pub fn log_path(root: &Path, id: MeetId) -> Option<PathBuf> {
+        let paths = [CURRENT, FINISHED].map(|folder| root.join(folder).join(id.digits()).join(LOG_FILE));
+        paths.into_iter().find(|path| path.exists())
+    }
+
+    fn current(&self, id: MeetId) -> PathBuf {
+        self.root.join(CURRENT).join(id.digits())
+    }
+
+    fn finished(&self, id: MeetId) -> PathBuf {
+        self.root.join(FINISHED).join(id.digits())
+    }
+
+    /// Folders of meets whose making a crash cut off: nobody was told of them.
+    fn clear_unfinished(&self) -> Result<(), StoreError> {
+        let folder = self.root.join(CURRENT);
+        for item in fs::read_dir(&folder).map_err(at("reading", &folder))? {
+            let path = item.map_err(at("reading", &folder))?.path();
+            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NEW_PREFIX)) {
+                fs::remove_dir_all(&path).map_err(at("removing", &path))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
+        match self.fsync {
+            Fsync::Always => File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder)),
+            Fsync::Never => Ok(()),
+        }
+    }
+
+    fn write_file(&self, path: &Path, content: &[u8]) -> Result<File, StoreError> {
+        let write = || {
+            let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
+            file.write_all(content)?;
+            if self.fsync == Fsync::Always {
+                file.sync_all()?;
+            }
+            Ok(file)
+        };
+        write().map_err(at("writing", path))
+    }
+
+    /// Puts what a crash left behind the sound lines into a file of its own, then cuts it off.
+    fn cut_tail(&self, log: &Path, bytes: &[u8], sound: usize) -> Result<(), StoreError> {
+        let folder = log.parent().unwrap_or(&self.root);
+        let aside = (0..).map(|n| folder.join(format!("{LOG_FILE}.tail-{sound}-{n}"))).find(|path| !path.exists());
+        let aside = aside.unwrap_or_else(|| folder.join(format!("{LOG_FILE}.tail")));
+        self.write_file(&aside, &bytes[sound..])?;
+        self.sync_folder(folder)?;
+        warn!(log = %log.display(), aside = %aside.display(), bytes = bytes.len() - sound, "a torn tail was cut from the log and kept aside");
+        let cut = || {
+            let file = OpenOptions::new().write(true).open(log)?;
+            file.set_len(sound as u64)?;
+            file.sync_all()
+        };
+        cut().map_err(at("cutting the torn tail of", log))
+    }
+
+    fn journal(&self, log: &Path) -> Result<Box<dyn Journal>, StoreError> {
+        let file = OpenOptions::new().append(true).open(log).map_err(at("opening", log))?;
+        Ok(Box::new(FileJournal { file, fsync: self.fsync }))
+    }
+}
+
+impl Store for FileStore {
+    fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
+        let (current, finished) = (self.current(id), self.finished(id));
+        if current.exists() || finished.exists() {
+            return Err(StoreError::Exists);
+        }
+        let making = self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()));
+        make_folder(&making)?;
+        self.write_file(&making.join(LOG_FILE), &new.header)?;
+        self.write_file(&making.join(Document::Auth.file_name()), &new.auth)?;
+        self.write_file(&making.join(Document::Sessions.file_name()), &new.sessions)?;
+        self.sync_folder(&making)?;
+        fs::rename(&making, &current).map_err(at("making", &current))?;
+        self.sync_folder(&self.root.join(CURRENT))?;
+        self.journal(&current.join(LOG_FILE))
+    }
+
+    fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
+        let current = self.current(id);
+        let log = current.join(LOG_FILE);
+        let bytes = match fs::read(&log) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound && !current.exists() => return Ok(None),
+            Err(error) => return Err(at("reading", &log)(error)),
+        };
+        let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
+        let journal = match &scan.rest {
+            Rest::Nothing => Some(self.journal(&log)?),
+            Rest::TornTail { .. } => {
+                self.cut_tail(&log, &bytes, scan.sound_bytes)?;
+                Some(self.journal(&log)?)
+            }
+            Rest::Damage(_) => None,
+        };
+        let auth = current.join(Document::Auth.file_name());
+        let auth = fs::read(&auth).map_err(at("reading", &auth))?;
+        let sessions = current.join(Document::Sessions.file_name());
+        let sessions = match fs::read(&sessions) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => return Err(at("reading", &sessions)(error)),
+        };
+        Ok(Some(StoredMeet { scan, journal, auth, sessions }))
+    }
+
+    fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
+        let folder = self.current(id);
+        let path = folder.join(document.file_name());
+        let fresh = folder.join(format!("{}.new", document.file_name()));
+        self.write_file(&fresh, content)?;
+        fs::rename(&fresh, &path).map_err(at("replacing", &path))?;
+        self.sync_folder(&folder)
+    }
+
+    fn finish(&self, id: MeetId) -> Result<(), StoreError> {
+        let (current, finished) = (self.current(id), self.finished(id));
+        fs::rename(&current, &finished).map_err(at("moving", &current))?;
+        self.sync_folder(&self.root.join(FINISHED))?;
+        self.sync_folder(&self.root.join(CURRENT))
+    }
+
+    fn remove(&self, id: MeetId) -> Result<(), StoreError> {
+        let folder = self.current(id);
+        // Renamed first: a crash in between leaves a folder that the next start clears.
+        let going = self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()));
+        fs::rename(&folder, &going).map_err(at("removing", &folder))?;
+        fs::remove_dir_all(&going).map_err(at("removing", &going))
+    }
+
+    fn probe(&self) -> Result<(), StoreError> {
+        let path = self.root.join(".probe");
+        self.write_file(&path, b"liftrelay\n")?;
+        fs::remove_file(&path).map_err(at("removing", &path))
+    }
+}
+
+struct FileJournal {
+    file: File,
+    fsync: Fsync,
+}
+
+impl Journal for FileJournal {
+    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+        self.file.write_all(lines)?;
+        match self.fsync {
+            Fsync::Always => self.file.sync_data(),
+            Fsync::Never => Ok(()),
+        }
+    }
+}
+
+fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    doing(format!("{what} {}", path.display()))
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = private_file(path, OpenOptions::new().write(true).create(true)).map_err(at("opening", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            let message = format!("another liftrelay uses this data folder ({} is locked); stop it or choose another --data-dir", path.display());
+            Err(StoreError::Unreadable(message))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(at("locking", path)(error)),
+    }
+}
+
+/// Makes a folder that only its owner can enter.
+fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let make = || {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    };
+    make().map_err(at("making the folder", path))
+}
+
+/// Opens a file that only its owner can read; the umask can only take bits away, so they are set again.
+pub(crate) fn private_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = options.mode(0o600).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}

@@ -1,0 +1,149 @@
+//! The lines of `updates.json.log`: JSON, one record a line, readable in any text editor.
+//!
+//! ```text
+//! {"chain":…,"createdAt":…,"format":"liftrelay-log","meetId":…,"nonce":…,"version":1,"sum":…}
+//! {"chain":…,"commitEnd":2,"durable":0,"entry":{…},"sum":…}
+//! {"answer":{…},"durable":2,"sum":…}
+//! ```
+//!
+//! `durable` is the highest number that was known to be on disk when the line was written, so
+//! below it damage is told from a torn tail. `sum` is a CRC-32 over the line and the sum before
+//! it: lines that are missing, doubled, reordered or changed show, answers included.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::meet::chain::ChainValue;
+use crate::meet::id::MeetId;
+use crate::meet::outcome::{Record, Remembered};
+use crate::meet::time::Timestamp;
+
+/// Version of the format; a log of a higher one is refused.
+pub const VERSION: u32 = 1;
+/// What the first line of a log says it is.
+pub const FORMAT: &str = "liftrelay-log";
+
+/// The first line of a log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Header {
+    /// `chain(0)`.
+    pub chain: ChainValue,
+    /// When the meet was created.
+    pub created_at: Timestamp,
+    /// [`FORMAT`].
+    pub format: String,
+    /// The meet's nine digits.
+    pub meet_id: String,
+    /// From which `chain(0)` was made.
+    #[serde(with = "hex::serde")]
+    pub nonce: [u8; 16],
+    /// [`VERSION`].
+    pub version: u32,
+}
+
+impl Header {
+    /// The first line of a new log.
+    pub fn new(meet: MeetId, chain: ChainValue, nonce: [u8; 16], created_at: Timestamp) -> Header {
+        Header { chain, created_at, format: FORMAT.to_owned(), meet_id: meet.digits(), nonce, version: VERSION }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase", untagged)]
+enum Body<'a> {
+    Entry(EntryBody<'a>),
+    Answer(AnswerBody<'a>),
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct EntryBody<'a> {
+    chain: &'a ChainValue,
+    commit_end: u64,
+    durable: u64,
+    entry: &'a RawValue,
+}
+
+#[derive(Serialize)]
+struct AnswerBody<'a> {
+    answer: &'a Remembered,
+    durable: u64,
+}
+
+/// Any line behind the first, as it is read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AnyBody<'a> {
+    pub(super) chain: Option<ChainValue>,
+    pub(super) commit_end: Option<u64>,
+    pub(super) durable: u64,
+    #[serde(borrow)]
+    pub(super) entry: Option<&'a RawValue>,
+    pub(super) answer: Option<Remembered>,
+}
+
+/// Writes lines, each summed with the one before.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Encoder {
+    sum: u32,
+}
+
+impl Encoder {
+    /// Goes on behind a line with this sum.
+    pub fn after(sum: u32) -> Encoder {
+        Encoder { sum }
+    }
+
+    /// Appends the first line of a log.
+    pub fn header(&mut self, header: &Header, out: &mut Vec<u8>) {
+        self.line(header, out);
+    }
+
+    /// Appends the line of a record, written while numbers up to `durable` were known to be on disk.
+    pub fn record(&mut self, record: &Record, durable: u64, out: &mut Vec<u8>) {
+        let body = match record {
+            Record::Entry { entry, commit_end } => {
+                Body::Entry(EntryBody { chain: &entry.chain, commit_end: *commit_end, durable, entry: &entry.text })
+            }
+            Record::Answer(answer) => Body::Answer(AnswerBody { answer, durable }),
+        };
+        self.line(&body, out);
+    }
+
+    #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
+    fn line(&mut self, body: &impl Serialize, out: &mut Vec<u8>) {
+        let start = out.len();
+        serde_json::to_writer(&mut *out, body).expect("plain members");
+        out.pop();
+        self.sum = sum(self.sum, &out[start..]);
+        out.extend_from_slice(SUM_MEMBER.as_bytes());
+        out.extend_from_slice(format!("{:08x}\"}}\n", self.sum).as_bytes());
+    }
+}
+
+const SUM_MEMBER: &str = ",\"sum\":\"";
+/// Bytes of `,"sum":"01234567"}` at the end of every line.
+const SUM_BYTES: usize = SUM_MEMBER.len() + 10;
+
+fn sum(before: u32, body: &[u8]) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(&before.to_be_bytes());
+    hasher.update(body);
+    hasher.finalize()
+}
+
+/// A line without its line feed, taken apart: what is summed, and the sum.
+/// `None` where the line does not end as every line does.
+pub(super) fn split_sum(line: &[u8]) -> Option<(&[u8], u32)> {
+    let (body, tail) = line.split_at_checked(line.len().checked_sub(SUM_BYTES)?)?;
+    let digits = std::str::from_utf8(tail).ok()?.strip_prefix(SUM_MEMBER)?.strip_suffix("\"}")?;
+    let written_so = digits.len() == 8 && digits.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+    let sum = u32::from_str_radix(digits, 16).ok().filter(|_| written_so)?;
+    Some((body, sum))
+}
+
+/// Whether a line's sum fits the line and the sum before it.
+pub(super) fn sum_fits(before: u32, body: &[u8], found: u32) -> bool {
+    sum(before, body) == found
+}

@@ -1,0 +1,52 @@
+//! Records to durable lines: one append and one sync for all that waited.
+
+use std::io;
+
+use crate::meet::outcome::Record;
+
+use super::Journal;
+use super::line::Encoder;
+
+/// The end of one log.
+pub struct LogWriter {
+    journal: Box<dyn Journal>,
+    encoder: Encoder,
+    durable: u64,
+    buffer: Vec<u8>,
+    failed: bool,
+}
+
+impl LogWriter {
+    /// Goes on behind a line with sum `sum`, with numbers up to `durable` on disk.
+    pub fn new(journal: Box<dyn Journal>, sum: u32, durable: u64) -> LogWriter {
+        LogWriter { journal, encoder: Encoder::after(sum), durable, buffer: Vec::new(), failed: false }
+    }
+
+    /// Writes records and returns when they are durable.
+    ///
+    /// # Errors
+    /// What the medium says. From then on every call fails without touching the medium: after a
+    /// failed sync the kernel may report success for pages that it dropped.
+    pub fn append<'a>(&mut self, records: impl IntoIterator<Item = &'a Record>) -> io::Result<()> {
+        if self.failed {
+            return Err(io::Error::other("an earlier write to this log failed"));
+        }
+        self.buffer.clear();
+        let mut head = self.durable;
+        for record in records {
+            self.encoder.record(record, self.durable, &mut self.buffer);
+            if let Record::Entry { entry, .. } = record {
+                head = entry.seq();
+            }
+        }
+        if self.buffer.is_empty() {
+            return Ok(());
+        }
+        self.failed = true;
+        self.journal.append(&self.buffer)?;
+        self.failed = false;
+        self.durable = head;
+        self.buffer.shrink_to(64 * 1024);
+        Ok(())
+    }
+}

@@ -1,0 +1,139 @@
+//! Where meets live: journals that only grow, and two small documents beside each.
+//!
+//! The duties of a store, which one suite of tests holds every implementation to:
+//!
+//! - What [`Journal::append`] accepted is there after any crash; what it refused may be there or not,
+//!   but never in front of something accepted.
+//! - [`Store::save`] replaces a document whole: a crash leaves the old one or the new one.
+//! - [`Store::create`] makes a meet whole or not at all, and never over another one.
+//! - One process at a time: a second store on the same folder is refused.
+//! - It knows nothing of HTTP, sessions or conflicts.
+
+pub mod files;
+pub mod line;
+pub mod log_writer;
+pub mod memory;
+pub mod scan;
+#[cfg(test)]
+mod tests;
+
+use std::io;
+
+use crate::meet::id::MeetId;
+use scan::Scan;
+
+/// A set of meets.
+pub trait Store: Send + Sync + 'static {
+    /// Makes a meet from its first log line and its documents.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] where the id is taken, by a finished meet too; [`StoreError::Io`].
+    fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError>;
+
+    /// Reads a meet; `None` where there is none of that id. A torn tail is put aside and cut,
+    /// so that the next append continues a sound log; a damaged log is left as it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] where it cannot be read, [`StoreError::Unreadable`] where it makes no sense.
+    fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError>;
+
+    /// Replaces a document. Durable when it returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the old document stands then.
+    fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError>;
+
+    /// Moves a meet, whole, to the finished ones.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the meet has not moved then.
+    fn finish(&self, id: MeetId) -> Result<(), StoreError>;
+
+    /// Deletes a meet with everything that belongs to it.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn remove(&self, id: MeetId) -> Result<(), StoreError>;
+
+    /// Whether a small write would succeed now.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] says why not.
+    fn probe(&self) -> Result<(), StoreError>;
+}
+
+/// The log of one meet, open for appending. Dropping it closes it.
+pub trait Journal: Send {
+    /// Appends whole lines and returns when they are durable.
+    ///
+    /// # Errors
+    /// Whatever the medium says. After an error nothing is known about the end of the log,
+    /// so the caller must not append again: the page cache may show what the disk lost.
+    fn append(&mut self, lines: &[u8]) -> io::Result<()>;
+}
+
+/// What a new meet consists of.
+#[derive(Debug)]
+pub struct NewMeet {
+    /// First line of the log.
+    pub header: Vec<u8>,
+    /// First [`Document::Auth`].
+    pub auth: Vec<u8>,
+    /// First [`Document::Sessions`].
+    pub sessions: Vec<u8>,
+}
+
+/// What a stored meet consists of.
+pub struct StoredMeet {
+    /// The log, read and checked.
+    pub scan: Scan,
+    /// For appending; `None` for a log that is damaged or finished.
+    pub journal: Option<Box<dyn Journal>>,
+    /// [`Document::Auth`].
+    pub auth: Vec<u8>,
+    /// [`Document::Sessions`]; `None` where it is missing, so that everyone joins again.
+    pub sessions: Option<Vec<u8>>,
+}
+
+/// A small file beside the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Document {
+    /// Password hash, locations, settings, view keys, slots.
+    Auth,
+    /// Hashes of session tokens.
+    Sessions,
+}
+
+impl Document {
+    /// Its file name.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Document::Auth => "auth.json",
+            Document::Sessions => "sessions.json",
+        }
+    }
+}
+
+/// A store could not do its duty. Its text is for operators and reaches no client.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The id is taken.
+    #[error("the meet exists already")]
+    Exists,
+    /// A file holds something else than it should.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The medium failed.
+    #[error("{doing}: {source}")]
+    Io {
+        /// What was being done, with its path.
+        doing: String,
+        /// What the medium said.
+        source: io::Error,
+    },
+}
+
+/// Says what was being done when the medium failed.
+pub(crate) fn doing(what: impl Into<String>) -> impl FnOnce(io::Error) -> StoreError {
+    move |source| StoreError::Io { doing: what.into(), source }
+}

@@ -1,0 +1,243 @@
+//! Reading a log back: what is sound, what is a torn tail, what is damage.
+//!
+//! Below the highest number that some line says is durable every line must be sound; a bad one
+//! is damage and is never cut. Above it a crash may have left anything, so the first bad line
+//! ends the log there (wire contract, section 10; the tail is kept aside by the store).
+
+use serde_json::value::RawValue;
+
+use crate::meet::chain::ChainValue;
+use crate::meet::entry::EntryFields;
+use crate::meet::outcome::Remembered;
+
+use super::line::{AnyBody, FORMAT, Header, VERSION, split_sum, sum_fits};
+
+/// A log as it was found.
+#[derive(Debug)]
+pub struct Scan {
+    /// Its first line.
+    pub header: Header,
+    /// The sound records, in order; never a part of a commit.
+    pub records: Vec<StoredRecord>,
+    /// Bytes that the sound records and the header take.
+    pub sound_bytes: usize,
+    /// Sum of the last sound line.
+    pub sum: u32,
+    /// What comes behind them.
+    pub rest: Rest,
+}
+
+/// What comes behind the sound records of a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Nothing.
+    Nothing,
+    /// What a crash left of an append that nobody was told of.
+    TornTail {
+        /// How many bytes.
+        bytes: usize,
+    },
+    /// Damage to what had been durable.
+    Damage(Damage),
+}
+
+/// Where a log is damaged.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line} is damaged ({what}): entries up to {last_good} are sound, but {durable} had been durable")]
+pub struct Damage {
+    /// The bad line, counted from one.
+    pub line: usize,
+    /// What is wrong with it.
+    pub what: String,
+    /// The last number before it.
+    pub last_good: u64,
+    /// The highest number that had been durable.
+    pub durable: u64,
+}
+
+/// A record as it was stored.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all are entries")]
+pub enum StoredRecord {
+    /// An entry of the log.
+    Entry {
+        /// Its members.
+        fields: EntryFields,
+        /// Its canonical text.
+        text: Box<RawValue>,
+        /// The chain at its number.
+        chain: ChainValue,
+        /// Number of the last entry of its commit.
+        commit_end: u64,
+    },
+    /// A remembered answer.
+    Answer(Remembered),
+}
+
+/// The first line makes no sense, so nothing behind it can be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum BadHeader {
+    /// It is not the first line of a log.
+    #[error("the first line is no header of a {FORMAT}: {0}")]
+    Unreadable(String),
+    /// It was written by a later version of this program.
+    #[error("the log has format version {0}, and this program reads up to {VERSION}; a newer liftrelay wrote it")]
+    Newer(u32),
+}
+
+/// Reads a whole log.
+///
+/// # Errors
+/// [`BadHeader`]; every other fault is described in the [`Scan`].
+pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
+    let mut lines = Lines { bytes, at: 0 };
+    let (header, sum) = read_header(lines.next())?;
+    let mut reader = Reader { records: Vec::new(), sum, seq: 0, whole: Mark { records: 0, bytes: lines.at, sum, line: 1 }, durable: 0 };
+    let mut line_number = 1;
+    let mut bad = None;
+    while let Some(line) = lines.next() {
+        line_number += 1;
+        if let Err(what) = reader.line(line) {
+            bad = Some((line_number, what));
+            break;
+        }
+        reader.mark(lines.at, line_number);
+    }
+    let durable = lines.by_ref().filter_map(durable_in).fold(reader.durable, u64::max);
+    Ok(reader.finish(header, bytes.len(), bad, durable))
+}
+
+/// The first line says what everything behind it is.
+fn read_header(line: Option<Line>) -> Result<(Header, u32), BadHeader> {
+    let unreadable = |what: &str| BadHeader::Unreadable(what.to_owned());
+    let line = line.ok_or_else(|| unreadable("the file is empty"))?;
+    // The version comes before the sum: a later version may sum in another way.
+    if let Ok(version) = serde_json::from_slice::<AnyVersion>(line.text)
+        && version.version > VERSION
+    {
+        return Err(BadHeader::Newer(version.version));
+    }
+    let (body, sum) = split_sum(line.text).ok_or_else(|| unreadable("it does not end with its sum"))?;
+    if !line.ended || !sum_fits(0, body, sum) {
+        return Err(unreadable("its sum does not fit"));
+    }
+    let header: Header = serde_json::from_slice(line.text).map_err(|error| unreadable(&error.to_string()))?;
+    if header.format != FORMAT {
+        return Err(unreadable(&format!("it says {:?}", header.format)));
+    }
+    Ok((header, sum))
+}
+
+#[derive(serde::Deserialize)]
+struct AnyVersion {
+    version: u32,
+}
+
+struct Line<'a> {
+    text: &'a [u8],
+    /// Whether a line feed ended it.
+    ended: bool,
+}
+
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = Line<'a>;
+
+    fn next(&mut self) -> Option<Line<'a>> {
+        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let end = rest.iter().position(|&byte| byte == b'\n');
+        self.at += end.map_or(rest.len(), |end| end + 1);
+        Some(Line { text: &rest[..end.unwrap_or(rest.len())], ended: end.is_some() })
+    }
+}
+
+/// What some line says was durable, whether or not the lines before it are sound.
+fn durable_in(line: Line) -> Option<u64> {
+    split_sum(line.text)?;
+    serde_json::from_slice::<AnyBody>(line.text).ok().map(|body| body.durable)
+}
+
+/// The end of the last whole commit.
+struct Mark {
+    records: usize,
+    bytes: usize,
+    sum: u32,
+    line: usize,
+}
+
+struct Reader {
+    records: Vec<StoredRecord>,
+    sum: u32,
+    seq: u64,
+    whole: Mark,
+    durable: u64,
+}
+
+impl Reader {
+    fn line(&mut self, line: Line) -> Result<(), String> {
+        let (body, sum) = split_sum(line.text).ok_or("it does not end with its sum")?;
+        if !line.ended {
+            return Err("it does not end with a line feed".to_owned());
+        }
+        if !sum_fits(self.sum, body, sum) {
+            return Err("its sum does not fit it and the line before".to_owned());
+        }
+        let body: AnyBody = serde_json::from_slice(line.text).map_err(|error| error.to_string())?;
+        let durable = body.durable;
+        let record = self.record(body)?;
+        self.records.push(record);
+        self.sum = sum;
+        self.durable = self.durable.max(durable);
+        Ok(())
+    }
+
+    fn record(&mut self, body: AnyBody) -> Result<StoredRecord, String> {
+        match body {
+            AnyBody { entry: Some(text), chain: Some(chain), commit_end: Some(commit_end), answer: None, .. } => {
+                let fields: EntryFields = serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
+                let expected = self.seq + 1;
+                if fields.server_seq_num != expected {
+                    return Err(format!("entry {} stands where entry {expected} belongs", fields.server_seq_num));
+                }
+                self.seq = expected;
+                Ok(StoredRecord::Entry { fields, text: text.to_owned(), chain, commit_end })
+            }
+            AnyBody { entry: None, answer: Some(answer), .. } => Ok(StoredRecord::Answer(answer)),
+            _ => Err("it holds neither an entry nor an answer".to_owned()),
+        }
+    }
+
+    /// Remembers the place where everything before is whole.
+    fn mark(&mut self, bytes: usize, line: usize) {
+        let entries = self.records[self.whole.records..].iter().rev();
+        let last = entries.filter_map(|record| match record {
+            StoredRecord::Entry { commit_end, .. } => Some(*commit_end),
+            StoredRecord::Answer(_) => None,
+        });
+        if last.take(1).all(|commit_end| commit_end == self.seq) {
+            self.whole = Mark { records: self.records.len(), bytes, sum: self.sum, line };
+        }
+    }
+
+    fn finish(mut self, header: Header, length: usize, bad: Option<(usize, String)>, durable: u64) -> Scan {
+        self.records.truncate(self.whole.records);
+        let last_good = self.records.iter().rev().find_map(|record| match record {
+            StoredRecord::Entry { fields, .. } => Some(fields.server_seq_num),
+            StoredRecord::Answer(_) => None,
+        });
+        let last_good = last_good.unwrap_or(0);
+        let rest = if length == self.whole.bytes {
+            Rest::Nothing
+        } else if durable > last_good {
+            let (line, what) = bad.unwrap_or((self.whole.line + 1, "its commit is cut short".to_owned()));
+            Rest::Damage(Damage { line, what, last_good, durable })
+        } else {
+            Rest::TornTail { bytes: length - self.whole.bytes }
+        };
+        Scan { header, records: self.records, sound_bytes: self.whole.bytes, sum: self.whole.sum, rest }
+    }
+}

@@ -1,0 +1,55 @@
+//! Who reads: editors see entries whole, viewers see them redacted.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use crate::meet::entry::Entry;
+use crate::meet::settings::PrivatePaths;
+
+/// A kind of reader.
+#[derive(Clone, Debug)]
+pub enum Audience {
+    /// Holds a session: sees everything.
+    Editor,
+    /// Holds a view key: sees nothing of these paths.
+    Viewer(Arc<PrivatePaths>),
+}
+
+impl Audience {
+    /// Whether this reader holds a session.
+    pub fn is_editor(&self) -> bool {
+        matches!(self, Audience::Editor)
+    }
+
+    /// `editor` or `viewer`, as HELLO says it.
+    pub fn role(&self) -> &'static str {
+        if self.is_editor() { "editor" } else { "viewer" }
+    }
+
+    /// An entry as this reader sees it.
+    pub fn text<'a>(&self, entry: &'a Entry) -> Cow<'a, RawValue> {
+        match self {
+            Audience::Editor if entry.fields.previous_value.is_none() => Cow::Borrowed(&entry.text),
+            Audience::Editor => Cow::Owned(entry.editor_text()),
+            Audience::Viewer(paths) => Cow::Owned(entry.viewer_text(paths)),
+        }
+    }
+}
+
+/// Entries on their way to a reader.
+#[derive(Clone, Debug)]
+pub struct Relayed {
+    /// The entries, in order.
+    pub entries: Vec<Arc<Entry>>,
+    /// Who will read them.
+    pub audience: Audience,
+}
+
+impl Serialize for Relayed {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        out.collect_seq(self.entries.iter().map(|entry| self.audience.text(entry)))
+    }
+}

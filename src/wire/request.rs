@@ -1,0 +1,204 @@
+//! What clients send. Unknown members are ignored.
+
+use std::fmt;
+
+use serde::de::{Error, Visitor};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+use crate::meet::chain::Cursor;
+use crate::meet::limits::SEQ_END;
+use crate::meet::settings::Settings;
+use crate::meet::update::{Mode, Op, Proposal};
+
+/// Body of `POST /v1/meets`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateMeet {
+    /// Which of `locations` the creator is.
+    pub this_location_name: String,
+    /// What joining will take.
+    pub password: String,
+    /// Everyone who may write, with priorities.
+    pub locations: Vec<LocationSpec>,
+    /// A name for people.
+    pub meet_name: Option<String>,
+    /// The creator's client id; made up where it is left out.
+    pub client_id: Option<String>,
+    /// Conflicts and privacy.
+    #[serde(default)]
+    pub settings: Settings,
+}
+
+/// One location of [`CreateMeet`].
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LocationSpec {
+    /// Its name.
+    pub location_name: String,
+    /// Larger numbers overrule smaller ones.
+    pub priority: i64,
+}
+
+/// Body of `POST /v1/meets/{id}/sessions`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct JoinMeet {
+    /// The meet's password.
+    pub password: String,
+    /// Which location the client writes for.
+    pub location_name: String,
+    /// Its client id; made up where it is left out.
+    pub client_id: Option<String>,
+}
+
+/// Body of `POST /v1/meets/{id}/updates`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Push {
+    /// The updates, in the order in which they were made.
+    pub updates: Vec<Update>,
+    /// Each by itself, or all or nothing.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Commit only if the head is still here.
+    #[serde(default, deserialize_with = "cursor")]
+    pub if_head: Option<Cursor>,
+}
+
+/// Body of `POST /v1/meets/{id}/sync`: a push inside a pull.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sync {
+    /// The updates, in the order in which they were made.
+    #[serde(default)]
+    pub updates: Vec<Update>,
+    /// The last entry that the client has.
+    #[serde(deserialize_with = "required_cursor")]
+    pub after: Cursor,
+    /// Seconds to wait for news.
+    #[serde(default)]
+    pub wait: f64,
+    /// Entries in the reply, about.
+    pub limit: Option<u64>,
+    /// Each by itself, or all or nothing.
+    #[serde(default)]
+    pub mode: Mode,
+    /// Commit only if the head is still here.
+    #[serde(default, deserialize_with = "cursor")]
+    pub if_head: Option<Cursor>,
+}
+
+/// One update as a client sends it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Update {
+    /// Where.
+    pub update_key: String,
+    /// What; `null` is a value, so leaving it out is told apart.
+    #[serde(default, deserialize_with = "present")]
+    pub update_value: Option<Box<RawValue>>,
+    /// What it does.
+    #[serde(default)]
+    pub op: Op,
+    /// The client's own number for it.
+    #[serde(default, deserialize_with = "sequence_number")]
+    pub local_seq_num: Option<u64>,
+    /// What the client had seen.
+    #[serde(default, deserialize_with = "cursor")]
+    pub after_server_seq_num: Option<Cursor>,
+}
+
+impl Update {
+    /// Reads key and value.
+    pub fn read(&self) -> Proposal {
+        Proposal::read(&self.update_key, self.update_value.as_deref(), self.op, self.local_seq_num, self.after_server_seq_num)
+    }
+}
+
+/// Body of `POST /v1/meets/{id}/view-keys`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CreateViewKey {
+    /// What it is for, in words.
+    pub label: String,
+    /// Its life in seconds; without it the key lives until it is deleted.
+    pub expires_in: Option<u64>,
+}
+
+fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(input).map(Some)
+}
+
+fn sequence_number<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<u64>::deserialize(input)?;
+    match number {
+        Some(number) if number >= SEQ_END => Err(D::Error::custom(format!("{number} is above 9007199254740991"))),
+        number => Ok(number),
+    }
+}
+
+fn cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Cursor>, D::Error> {
+    struct OptionalCursor;
+    impl<'de> Visitor<'de> for OptionalCursor {
+        type Value = Option<Cursor>;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
+        }
+        fn visit_none<E>(self) -> Result<Self::Value, E> {
+            Ok(None)
+        }
+        fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
+            required_cursor(input).map(Some)
+        }
+    }
+    input.deserialize_option(OptionalCursor)
+}
+
+fn required_cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Cursor, D::Error> {
+    struct AnyCursor;
+    impl Visitor<'_> for AnyCursor {
+        type Value = Cursor;
+        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+            f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
+        }
+        fn visit_u64<E: Error>(self, number: u64) -> Result<Cursor, E> {
+            self.visit_str(&number.to_string())
+        }
+        fn visit_str<E: Error>(self, text: &str) -> Result<Cursor, E> {
+            text.parse().map_err(E::custom)
+        }
+    }
+    input.deserialize_any(AnyCursor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn null_is_a_value_and_absence_is_not() {
+        let update = |text| serde_json::from_str::<Update>(text).unwrap();
+        assert_eq!(update(r#"{"updateKey":"a","updateValue":null}"#).update_value.unwrap().get(), "null");
+        assert!(update(r#"{"updateKey":"a","op":"remove"}"#).update_value.is_none());
+    }
+
+    #[test]
+    fn cursors_come_as_numbers_and_strings() {
+        let after = |text: &str| serde_json::from_str::<Sync>(&format!("{{\"after\":{text}}}")).map(|sync| sync.after.to_string());
+        assert_eq!(after("7").unwrap(), "7");
+        assert_eq!(after("\"7-0a0b0c0d\"").unwrap(), "7-0a0b0c0d");
+        for wrong in ["-1", "1.5", "\"x\"", "null", "true", "9007199254740992"] {
+            assert!(after(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn numbers_of_clients_are_exact_in_javascript() {
+        let read = |number: &str| serde_json::from_str::<Update>(&format!(r#"{{"updateKey":"a","localSeqNum":{number}}}"#));
+        assert_eq!(read("9007199254740991").unwrap().local_seq_num, Some(SEQ_END - 1));
+        assert!(read("9007199254740992").is_err());
+        assert!(read("-1").is_err());
+        assert!(read("1.5").is_err());
+    }
+}
