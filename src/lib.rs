@@ -6,6 +6,9 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod auth;
+pub mod cli;
+pub mod http;
 pub mod meet;
+pub mod relay;
 pub mod store;
 pub mod wire;

@@ -20,7 +20,7 @@ const KEPT: usize = 10_000;
 /// Who has failed too often.
 #[derive(Debug)]
 pub struct Attempts {
-    per_meet: Failures<(MeetId, IpAddr)>,
+    per_meet: Failures<(Option<MeetId>, IpAddr)>,
     per_address: Failures<IpAddr>,
 }
 
@@ -31,14 +31,14 @@ impl Default for Attempts {
 }
 
 impl Attempts {
-    /// How long an address must wait before its next attempt on a meet; `None` for not at all.
-    pub fn wait(&self, meet: MeetId, address: IpAddr) -> Option<Duration> {
+    /// How long an address must wait before its next attempt on a meet (`None` where the id is none); `None` for not at all.
+    pub fn wait(&self, meet: Option<MeetId>, address: IpAddr) -> Option<Duration> {
         let address = network(address);
         self.per_meet.wait(&(meet, address)).max(self.per_address.wait(&address))
     }
 
     /// Counts a failure.
-    pub fn failed(&self, meet: MeetId, address: IpAddr) {
+    pub fn failed(&self, meet: Option<MeetId>, address: IpAddr) {
         let address = network(address);
         self.per_meet.failed((meet, address));
         self.per_address.failed(address);
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn the_eleventh_failure_on_a_meet_waits_and_other_meets_do_not() {
         let attempts = Attempts::default();
-        let (meet, other, hall) = (MeetId::from_random(1), MeetId::from_random(2), IpAddr::from([192, 0, 2, 1]));
+        let (meet, other, hall) = (Some(MeetId::from_random(1)), Some(MeetId::from_random(2)), IpAddr::from([192, 0, 2, 1]));
         for _ in 0..FAILED_LOGINS_PER_MEET {
             assert_eq!(attempts.wait(meet, hall), None);
             attempts.failed(meet, hall);
@@ -112,9 +112,9 @@ mod tests {
         let attempts = Attempts::default();
         let hall = IpAddr::from([192, 0, 2, 1]);
         for meet in 0..u64::from(FAILED_LOGINS_PER_ADDRESS) {
-            attempts.failed(MeetId::from_random(meet), hall);
+            attempts.failed(Some(MeetId::from_random(meet)), hall);
         }
-        assert!(attempts.wait(MeetId::from_random(999), hall).is_some());
+        assert!(attempts.wait(Some(MeetId::from_random(999)), hall).is_some());
     }
 
     #[test]

@@ -142,6 +142,11 @@ impl Key {
         &self.segments
     }
 
+    /// The key's first `depth` segments; `None` for none of them.
+    pub fn above(&self, depth: usize) -> Option<Key> {
+        Key::from_segments(self.segments.get(..depth).filter(|segments| !segments.is_empty())?.to_vec()).ok()
+    }
+
     /// Whether the two are equal or one is an ancestor of the other.
     pub fn overlaps(&self, other: &Key) -> bool {
         overlap(&self.text, &other.text)

@@ -71,6 +71,14 @@ impl State {
         hash_hex(&self.canonical())
     }
 
+    /// Carries out one entry of a log; `None` removes.
+    pub fn fold(&mut self, key: &Key, value: Option<Value>) {
+        match value {
+            Some(value) => self.set(key, value),
+            None => self.remove(key),
+        };
+    }
+
     /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing.
     ///
     /// # Errors

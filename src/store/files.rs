@@ -53,14 +53,22 @@ impl FileStore {
         Ok(store)
     }
 
-    /// Ids of the meets that are not finished, in no particular order.
+    /// Ids of the meets in a data folder that are not finished, in no particular order.
     ///
     /// # Errors
     /// Where the folder cannot be read.
     pub fn meets(root: &Path) -> io::Result<Vec<MeetId>> {
-        let names = fs::read_dir(root.join(CURRENT))?.map(|item| item.map(|item| item.file_name()));
-        let names = names.collect::<io::Result<Vec<_>>>()?;
-        Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
+        meets_in(&root.join(CURRENT))
+    }
+
+    /// Ids of all meets in a data folder.
+    ///
+    /// # Errors
+    /// Where the folder cannot be read.
+    pub fn all_meets(root: &Path) -> io::Result<Vec<MeetId>> {
+        let (mut current, finished) = (meets_in(&root.join(CURRENT))?, meets_in(&root.join(FINISHED))?);
+        current.extend(finished);
+        Ok(current)
     }
 
     /// Where the log of a meet is in a data folder: among the current or the finished ones.
@@ -223,6 +231,12 @@ impl Journal for FileJournal {
 
 fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     doing(format!("{what} {}", path.display()))
+}
+
+fn meets_in(folder: &Path) -> io::Result<Vec<MeetId>> {
+    let names = fs::read_dir(folder)?.map(|item| item.map(|item| item.file_name()));
+    let names = names.collect::<io::Result<Vec<_>>>()?;
+    Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {

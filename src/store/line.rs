@@ -95,6 +95,11 @@ impl Encoder {
         Encoder { sum }
     }
 
+    /// The sum of the last line.
+    pub fn sum(&self) -> u32 {
+        self.sum
+    }
+
     /// Appends the first line of a log.
     pub fn header(&mut self, header: &Header, out: &mut Vec<u8>) {
         self.line(header, out);

@@ -394,6 +394,8 @@ pub struct DemoUrls {
     pub state: &'static str,
     /// The log, in pages.
     pub updates: &'static str,
+    /// What the meet of this lap is; needs its view key.
+    pub info: String,
 }
 
 pub(super) fn text<S: serde::Serializer>(cursor: &Cursor, out: S) -> Result<S::Ok, S::Error> {

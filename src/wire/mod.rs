@@ -8,3 +8,4 @@ pub mod message;
 pub mod problem;
 pub mod request;
 pub mod sse;
+pub mod stream;

@@ -1,0 +1,59 @@
+//! The program: `liftrelay serve` and its companions. stdout carries data, stderr is for people.
+
+mod config;
+mod demo;
+mod logging;
+mod serve;
+mod server_key;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// What a command comes to (wire contract, section 10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Done = 0,
+    Refused = 1,
+    Usage = 2,
+}
+
+/// Keeps any number of browsers on the same powerlifting meet.
+#[derive(Debug, Parser)]
+#[command(name = "liftrelay", version, about, long_about = None, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server; needs no configuration
+    Serve(Box<config::ServeArgs>),
+    /// Check logs on disk: exit code 0 for sound, 1 for damaged
+    Verify(verify::VerifyArgs),
+}
+
+/// Runs the program with the process's arguments.
+pub fn run() -> ExitCode {
+    let exit = match Cli::parse().command {
+        Command::Serve(args) => serve::run(*args),
+        Command::Verify(args) => verify::run(&args),
+    };
+    ExitCode::from(exit as u8)
+}
+
+/// Tells a person; a closed stderr is no reason to stop.
+#[expect(clippy::print_stderr, reason = "the one place where the program talks to people")]
+fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Gives data to whoever reads stdout.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    // A reader that went away wants no more.
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+}

@@ -1,0 +1,189 @@
+//! Who asks: a session's token or a view key, and the meet that it opens.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName};
+use ipnet::IpNet;
+
+use crate::auth::roster::{Grant, Holder};
+use crate::auth::token::{Kind, Token};
+use crate::meet::id::MeetId;
+use crate::meet::update::Writer;
+use crate::relay::live::LiveMeet;
+use crate::wire::audience::Audience;
+use crate::wire::problem::{Code, Problem};
+
+use super::App;
+use super::params::Params;
+
+/// Somebody who may read a meet.
+pub(super) struct Access {
+    pub(super) live: Arc<LiveMeet>,
+    pub(super) grant: Arc<Grant>,
+    pub(super) token: Token,
+}
+
+impl Access {
+    /// Opens the meet that a token belongs to.
+    pub(super) async fn open(app: &App, token: Token) -> Result<Access, Problem> {
+        let live = app.registry.open(token.meet).await?;
+        let granted = live.and_then(|live| live.grant(&token).map(|grant| (live, grant)));
+        let (live, grant) = granted.ok_or_else(|| refused(token.kind))?;
+        live.presence.saw(&grant.holder, None, live.now());
+        Ok(Access { live, grant, token })
+    }
+
+    pub(super) fn audience(&self) -> Audience {
+        self.live.audience(&self.grant.holder)
+    }
+
+    /// The same as someone who may also write.
+    pub(super) fn into_editor(self) -> Result<Editor, Problem> {
+        let Holder::Editor { writer, priority, .. } = self.grant.holder.clone() else {
+            return Err(Problem::new(Code::ReadOnly, "a view key only reads; join with the meet's password and use the session token"));
+        };
+        Ok(Editor { access: self, writer, priority })
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Access {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Access, Problem> {
+        let params = Params::from_request_parts(parts, app).await?;
+        let token = credentials(&parts.headers, &params)?;
+        let path = RawPathParams::from_request_parts(parts, app).await.ok();
+        let meet = path.as_ref().and_then(|path| path.iter().find(|(name, _)| *name == "meetId"));
+        if meet.and_then(|(_, id)| id.parse().ok()) != Some(token.meet) {
+            return Err(refused(token.kind));
+        }
+        Access::open(app, token).await
+    }
+}
+
+/// Somebody who may write.
+pub(super) struct Editor {
+    pub(super) access: Access,
+    pub(super) writer: Writer,
+    pub(super) priority: i64,
+}
+
+impl FromRequestParts<Arc<App>> for Editor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Editor, Problem> {
+        Access::from_request_parts(parts, app).await?.into_editor()
+    }
+}
+
+/// The same for a token that is wrong and a meet that does not exist, so that ids cannot be tried.
+fn refused(kind: Kind) -> Problem {
+    match kind {
+        Kind::Session => Problem::new(Code::InvalidSession, "this session token opens no meet here; join again with the meet's id and password"),
+        Kind::View => Problem::new(Code::InvalidViewKey, "this view key opens no meet here; ask an editor of the meet for a new one"),
+    }
+}
+
+/// The token of a request: from the header, or a view key from `?key=`.
+fn credentials(headers: &HeaderMap, params: &Params) -> Result<Token, Problem> {
+    let is_session = |text: &str| text.parse::<Token>().is_ok_and(|token| token.kind == Kind::Session);
+    if params.values().any(is_session) {
+        let detail = "a session token in a URL ends up in logs, so it is refused; send it as Authorization: Bearer, or use a view key as ?key=";
+        return Err(Problem::new(Code::TokenInUrl, detail));
+    }
+    if let Some(text) = bearer(headers) {
+        return text.parse().map_err(|_| refused(Kind::Session));
+    }
+    match params.get("key") {
+        Some(key) => key.parse().map_err(|_| refused(Kind::View)),
+        None => Err(Problem::new(Code::InvalidSession, "no token came along; send Authorization: Bearer TOKEN, or a view key as ?key=")),
+    }
+}
+
+/// What stands behind `Authorization: Bearer`; empty for another scheme.
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let text = headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
+    let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    Some(bearer.map_or("", |(_, token)| token.trim()))
+}
+
+/// The meet that a path names, for those who are not members yet.
+pub(super) struct MeetInPath(pub(super) Option<MeetId>);
+
+impl<S: Send + Sync> FromRequestParts<S> for MeetInPath {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<MeetInPath, Problem> {
+        let path = RawPathParams::from_request_parts(parts, state).await.ok();
+        let id = path.as_ref().and_then(|path| path.iter().find(|(name, _)| *name == "meetId"));
+        Ok(MeetInPath(id.and_then(|(_, id)| id.parse().ok())))
+    }
+}
+
+/// The other end of a request's connection.
+#[derive(Clone, Copy)]
+pub(super) struct Peer(pub(super) SocketAddr);
+
+/// The address that a request comes from.
+pub(super) struct Address(pub(super) IpAddr);
+
+impl FromRequestParts<Arc<App>> for Address {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Address, Problem> {
+        let peer = parts.extensions.get::<Peer>();
+        let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip().to_canonical());
+        Ok(Address(forwarded(&parts.headers, peer, &app.options.trusted_proxies)))
+    }
+}
+
+/// Walks `X-Forwarded-For` back from the peer as long as each step is a trusted proxy:
+/// whatever stands further left may be forged.
+fn forwarded(headers: &HeaderMap, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    let lines: Vec<&str> = headers.get_all(X_FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
+    let mut steps = lines.iter().rev().flat_map(|line| line.rsplit(','));
+    let mut address = peer;
+    while is_trusted(&address) {
+        match steps.next().map(|step| step.trim().parse::<IpAddr>()) {
+            Some(Ok(step)) => address = step.to_canonical(),
+            _ => break,
+        }
+    }
+    address
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(peer: &str, forwarded_for: &[&str]) -> String {
+        let mut headers = HeaderMap::new();
+        for line in forwarded_for {
+            headers.append("x-forwarded-for", line.parse().unwrap());
+        }
+        let trusted = ["127.0.0.0/8".parse().unwrap(), "10.0.0.0/8".parse().unwrap()];
+        forwarded(&headers, peer.parse().unwrap(), &trusted).to_string()
+    }
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        assert_eq!(from("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(from("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(from("127.0.0.1", &["203.0.113.9, 198.51.100.7", "10.1.1.1"]), "198.51.100.7");
+        assert_eq!(from("127.0.0.1", &["nonsense"]), "127.0.0.1");
+        assert_eq!(from("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn bearer_is_a_scheme_in_any_case() {
+        let bearer_of = |text: &str| bearer(&HeaderMap::from_iter([(AUTHORIZATION, text.parse().unwrap())])).map(str::to_owned);
+        assert_eq!(bearer_of("bearer  x "), Some("x".to_owned()));
+        assert_eq!(bearer_of("Basic x"), Some(String::new()));
+    }
+}

@@ -1,0 +1,90 @@
+//! Request bodies: JSON, whole, in time, and not too large.
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::{Path, Segment};
+
+use crate::meet::limits::{BODY_MAX_BYTES, BODY_TIMEOUT};
+use crate::wire::problem::{Code, Extra, FieldError, Problem};
+
+use super::reply::invalid;
+
+/// A body read as `T`.
+#[derive(Debug)]
+pub(super) struct Json<T>(pub(super) T);
+
+impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Json<T>, Problem> {
+        let (parts, body) = request.into_parts();
+        check_type(&parts.headers)?;
+        let bytes = collect(body).await?;
+        parse(&bytes).map(Json)
+    }
+}
+
+/// A body without a type is taken as JSON; one with another type is not.
+fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(media_type) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return Ok(()) };
+    let text = String::from_utf8_lossy(media_type).to_ascii_lowercase();
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
+        return Ok(());
+    }
+    let detail = format!("Content-Type {essence:?} is not taken; send application/json (curl: -H 'Content-Type: application/json')");
+    Err(Problem::new(Code::UnsupportedMediaType, detail))
+}
+
+async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
+    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX_BYTES).collect()).await;
+    match read {
+        Ok(Ok(bytes)) => Ok(bytes.to_bytes().to_vec()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch")))
+        }
+        Ok(Err(_)) => Err(malformed("the body did not arrive whole")),
+        // There is no code for slowness: like any overload it asks for another try.
+        Err(_) => {
+            let seconds = BODY_TIMEOUT.as_secs();
+            Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    if bytes.starts_with(b"\xef\xbb\xbf") {
+        return Err(malformed("the body starts with a byte-order mark; send JSON without it"));
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    if text.trim().is_empty() {
+        return Err(malformed("the body is empty; send a JSON object"));
+    }
+    let mut input = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut input).map_err(|error| {
+        let pointer = pointer(error.path());
+        let error = error.into_inner();
+        if error.is_data() { invalid(vec![FieldError { pointer, detail: error.to_string() }]) } else { malformed(error.to_string()) }
+    })?;
+    input.end().map_err(|error| malformed(error.to_string()))?;
+    Ok(value)
+}
+
+fn malformed(what: impl Into<String>) -> Problem {
+    let err_msg = what.into();
+    Problem::new(Code::MalformedMessage, err_msg.clone()).with(Extra::Malformed { err_msg })
+}
+
+/// A JSON pointer (RFC 6901).
+fn pointer(path: &Path) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(segment).collect()
+}

@@ -1,0 +1,318 @@
+//! Streams: one meet's events as they become durable.
+
+use std::collections::VecDeque;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::response::Response;
+use bytes::Bytes;
+use tokio::time::{Instant, Interval, MissedTickBehavior};
+
+use crate::auth::random_bytes;
+use crate::meet::chain::Cursor;
+use crate::meet::key::Key;
+use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN};
+use crate::meet::outcome::LostCursor;
+use crate::relay::follower::Follower;
+use crate::relay::presence::Connection;
+use crate::wire::audience::Audience;
+use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply, Status};
+use crate::wire::problem::{Code, Problem};
+use crate::wire::stream::Format;
+
+use super::App;
+use super::access::Access;
+use super::params::{Params, read_cursor};
+use super::reply::{Answer, invalid_at};
+
+/// Longest `maxSeconds`: a day.
+const MAX_SECONDS: u64 = 86_400;
+
+/// `GET /v1/meets/{meetId}/events`
+pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
+    let request = Request::read(&headers, &params)?;
+    let format = request.format;
+    let stream = EventStream::open(app, access, request);
+    let body = futures_util::stream::unfold(stream, |mut stream| async {
+        let bytes = stream.next().await?;
+        Some((Ok::<_, Infallible>(bytes), stream))
+    });
+    let mut response = Response::new(Body::from_stream(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
+    headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// What a reader asks of its stream.
+struct Request {
+    format: Format,
+    start: Start,
+    snapshot: bool,
+    paths: Vec<Key>,
+    padding: usize,
+    max: Option<Duration>,
+}
+
+/// Where a stream starts.
+#[derive(Clone, Copy)]
+enum Start {
+    Head,
+    After(Cursor),
+}
+
+impl Request {
+    fn read(headers: &HeaderMap, params: &Params) -> Result<Request, Problem> {
+        let padding = params.number("padding", 0, PADDING_MAX_KIB as u64)?.unwrap_or(0);
+        Ok(Request {
+            format: format(headers, params)?,
+            start: start(headers, params)?,
+            snapshot: params.flag("snapshot")?,
+            paths: params.paths()?,
+            padding: usize::try_from(padding).unwrap_or(0),
+            max: params.number("maxSeconds", 1, MAX_SECONDS)?.map(Duration::from_secs),
+        })
+    }
+}
+
+fn format(headers: &HeaderMap, params: &Params) -> Result<Format, Problem> {
+    match params.get("format") {
+        Some("sse") => return Ok(Format::Sse),
+        Some("ndjson") => return Ok(Format::Ndjson),
+        Some(other) => return Err(invalid_at("/query/format", format!("{other:?} is neither sse nor ndjson"))),
+        None => {}
+    }
+    let Some(accept) = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(Format::Sse) };
+    let taken = |kind: &str| {
+        accept.split(',').any(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let refused = |part: &str| matches!(part.split_once('='), Some(("q", weight)) if weight.parse() == Ok(0.0));
+            parts.next().is_some_and(|range| range.eq_ignore_ascii_case(kind)) && !parts.any(refused)
+        })
+    };
+    if taken("text/event-stream") {
+        return Ok(Format::Sse);
+    }
+    if taken("application/x-ndjson") || taken("application/ndjson") {
+        return Ok(Format::Ndjson);
+    }
+    if taken("*/*") || taken("text/*") {
+        return Ok(Format::Sse);
+    }
+    let detail = format!("a stream is text/event-stream or application/x-ndjson, and Accept takes only {accept}");
+    Err(Problem::new(Code::NotAcceptable, detail))
+}
+
+/// `Last-Event-ID` wins over `after`: it is what a reconnecting EventSource has really been sent.
+fn start(headers: &HeaderMap, params: &Params) -> Result<Start, Problem> {
+    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    match last_event_id.or_else(|| params.get("after")) {
+        None => Ok(Start::After(Cursor::START)),
+        Some("now") => Ok(Start::Head),
+        Some(text) => read_cursor(text).map(Start::After),
+    }
+}
+
+/// One open stream. It is asked for its next piece only when the reader has taken the last one.
+struct EventStream {
+    app: Arc<App>,
+    access: Access,
+    format: Format,
+    filtered: bool,
+    follower: Follower,
+    /// What comes before the log's own events.
+    opening: VecDeque<Bytes>,
+    heartbeats: Interval,
+    connection: Connection,
+    /// When the reader wanted it to end.
+    deadline: Option<Instant>,
+    /// When the grant has lived its time.
+    expiry: Option<Instant>,
+    is_over: bool,
+}
+
+/// What a stream waits for.
+enum Wake {
+    News,
+    Heartbeat,
+    Deadline,
+    End(EndReason),
+}
+
+impl EventStream {
+    fn open(app: Arc<App>, access: Access, request: Request) -> EventStream {
+        let audience = access.audience();
+        let live = &access.live;
+        let opening = Opening::new(&access, &audience, &request);
+        let follower = Follower::new(Arc::clone(&live.committed), audience, opening.position.server_seq_num).filtered(request.paths.clone());
+        let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
+        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        EventStream {
+            format: request.format,
+            filtered: !request.paths.is_empty(),
+            follower,
+            opening: opening.encode(&access, &request),
+            heartbeats,
+            connection: live.presence.connect(&access.grant.holder),
+            deadline: request.max.map(|max| Instant::now() + max),
+            expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
+            is_over: false,
+            app,
+            access,
+        }
+    }
+
+    /// The next piece, when there is one; `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        if self.is_over {
+            return None;
+        }
+        if let Some(bytes) = self.opening.pop_front() {
+            return Some(bytes);
+        }
+        loop {
+            match self.wait().await {
+                Wake::News => {
+                    let event = self.follower.next_event(self.format);
+                    self.connection.sent(self.follower.cursor(), self.access.live.now());
+                    if event.is_some() {
+                        return event;
+                    }
+                }
+                Wake::Heartbeat => return Some(self.heartbeat()),
+                Wake::Deadline => return None,
+                Wake::End(reason) => {
+                    self.is_over = true;
+                    return Some(self.end(reason));
+                }
+            }
+        }
+    }
+
+    async fn wait(&mut self) -> Wake {
+        let (deadline, expiry) = (self.deadline, self.expiry);
+        let at = async |instant: Option<Instant>| match instant {
+            Some(instant) => tokio::time::sleep_until(instant).await,
+            None => std::future::pending().await,
+        };
+        tokio::select! {
+            biased;
+            () = self.access.grant.ended.cancelled() => Wake::End(EndReason::Revoked),
+            () = self.access.live.ended.cancelled() => Wake::End(EndReason::Revoked),
+            () = at(expiry) => Wake::End(EndReason::Expired),
+            () = self.app.stopping.cancelled() => Wake::End(EndReason::Shutdown),
+            () = at(deadline) => Wake::Deadline,
+            _ = self.heartbeats.tick() => Wake::Heartbeat,
+            () = self.follower.news() => Wake::News,
+        }
+    }
+
+    fn heartbeat(&self) -> Bytes {
+        let (live, position) = (&self.access.live, self.follower.position());
+        let is_editor = self.access.audience().is_editor();
+        let (text, at) = live.committed.state(&Audience::Editor);
+        let whole = is_editor && !self.filtered && at.server_seq_num == position.server_seq_num;
+        self.connection.sent(position.server_seq_num, live.now());
+        let id = position.cursor;
+        let heartbeat = Heartbeat {
+            position,
+            head_seq_num: live.committed.head(),
+            server_time: live.now(),
+            state_hash: whole.then(|| text.hash.clone()),
+            ticket_version: is_editor.then(|| live.roster().auth().ticket_version),
+        };
+        self.format.encode(&Message::Heartbeat(heartbeat), id, None)
+    }
+
+    /// A server that stops will be back; a grant that ended will not.
+    fn end(&self, reason: EndReason) -> Bytes {
+        let retry = retry();
+        let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
+        let end = End { reason, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
+        self.format.encode(&Message::End(end), self.follower.position().cursor, Some(retry))
+    }
+}
+
+/// What a stream says before the log's own events.
+struct Opening {
+    /// Where the log's events go on.
+    position: Position,
+    notice: Option<Message>,
+    state: Option<StateReply>,
+}
+
+impl Opening {
+    fn new(access: &Access, audience: &Audience, request: &Request) -> Opening {
+        let committed = &access.live.committed;
+        let snapshot = || {
+            if request.paths.is_empty() {
+                let (text, position) = committed.state(audience);
+                (text.reply(position.clone()), position)
+            } else {
+                let (text, position) = committed.state_cut(&request.paths, audience);
+                (text.reply(position.clone()), position)
+            }
+        };
+        let with_state = |notice: Option<Message>| {
+            let (state, position) = snapshot();
+            Opening { position, notice, state: Some(state) }
+        };
+        let Start::After(cursor) = request.start else {
+            let position = committed.head_position(audience);
+            return if request.snapshot { with_state(None) } else { Opening { position, notice: None, state: None } };
+        };
+        match committed.check(cursor) {
+            Ok(()) if request.snapshot => with_state(None),
+            Ok(()) => Opening { position: committed.position(cursor.seq, audience), notice: None, state: None },
+            Err(LostCursor::AboveHead(_)) if audience.is_editor() => {
+                let head = committed.head_position(audience);
+                let pull = ServerPull { last_server_seq: head.server_seq_num, cursor: head.cursor };
+                Opening { position: head, notice: Some(Message::ServerPull(pull)), state: None }
+            }
+            Err(LostCursor::AboveHead(lost) | LostCursor::Foreign(lost)) => {
+                let reason = format!("cursor {lost} belongs to another history than this log's; the state follows");
+                let cursor = committed.head_position(audience).cursor;
+                with_state(Some(Message::Reset(Reset { reason, cursor })))
+            }
+        }
+    }
+
+    fn encode(self, access: &Access, request: &Request) -> VecDeque<Bytes> {
+        let (live, format, id) = (&access.live, request.format, self.position.cursor);
+        let audience = access.audience();
+        let (meet_name, version) = {
+            let roster = live.roster();
+            (roster.auth().meet_name.clone(), roster.auth().ticket_version)
+        };
+        let hello = Message::Hello(Box::new(Hello {
+            meet_id: live.id.to_string(),
+            meet_name,
+            status: Status::Live,
+            role: audience.role(),
+            position: self.position,
+            head_seq_num: live.committed.head(),
+            server_time: live.now(),
+            heartbeat_seconds: HEARTBEAT_EVERY.as_secs(),
+            ticket_version: audience.is_editor().then_some(version),
+        }));
+        let mut opening = VecDeque::from([format.encode(&hello, id, Some(retry()))]);
+        if request.padding > 0 {
+            opening.push_back(format.padding(request.padding));
+        }
+        opening.extend(self.notice.map(|notice| format.encode(&notice, id, None)));
+        opening.extend(self.state.map(|state| format.encode(&Message::State(state), id, None)));
+        opening
+    }
+}
+
+/// A pause before reconnecting, different for every reader.
+fn retry() -> Duration {
+    let jitter = u64::from(u16::from_be_bytes(random_bytes())) * RETRY_JITTER.as_millis() as u64 / u64::from(u16::MAX);
+    RETRY_MIN + Duration::from_millis(jitter)
+}

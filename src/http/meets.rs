@@ -1,0 +1,140 @@
+//! Creating meets, and what a meet is.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+
+use crate::auth::password::check_password;
+use crate::auth::roster::{Holder, Joined, Location};
+use crate::auth::token::equal;
+use crate::meet::limits::{LOCATIONS_MAX, PRIORITY_MAX};
+use crate::meet::name::check_name;
+use crate::meet::update::Writer;
+use crate::relay::live::LiveMeet;
+use crate::relay::registry::MeetSpec;
+use crate::wire::audience::Audience;
+use crate::wire::message::{MeetInfo, Message, Session, Status};
+use crate::wire::problem::{Code, FieldError, Problem};
+use crate::wire::request::CreateMeet;
+
+use super::App;
+use super::access::{Access, bearer};
+use super::body::Json;
+use super::reply::{Answer, invalid, json};
+use super::sessions::{busy, client_id, open_session};
+
+/// `POST /v1/meets`
+pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, Json(request): Json<CreateMeet>) -> Answer {
+    check_create_key(&app, &headers)?;
+    check(&request)?;
+    let password = app.passwords.hash(request.password).await.map_err(busy)?;
+    let location = |spec: crate::wire::request::LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
+    let spec = MeetSpec {
+        meet_name: request.meet_name.unwrap_or_default(),
+        password,
+        locations: request.locations.into_iter().map(location).collect(),
+        settings: request.settings,
+    };
+    let live = app.registry.create(spec).await?;
+    let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
+    let joined = open_session(&live, writer).await?;
+    let reply = json(StatusCode::CREATED, &Message::MeetCreated(Box::new(session(&live, &joined))));
+    Ok(with_location(reply, &live))
+}
+
+fn with_location(mut reply: axum::response::Response, live: &LiveMeet) -> axum::response::Response {
+    if let Ok(location) = HeaderValue::from_str(&format!("/v1/meets/{}", live.id.digits())) {
+        reply.headers_mut().insert(LOCATION, location);
+    }
+    reply
+}
+
+/// Where the operator asks for a key, only those who have it create meets.
+fn check_create_key(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(key) = &app.options.create_key else { return Ok(()) };
+    if bearer(headers).is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
+        return Ok(());
+    }
+    let detail = "creating a meet on this server needs its operator's key; send it as Authorization: Bearer KEY";
+    Err(Problem::new(Code::InvalidSession, detail))
+}
+
+/// Everything that is wrong with a request, at once.
+fn check(request: &CreateMeet) -> Result<(), Problem> {
+    let mut errors = Vec::new();
+    let mut wrong = |pointer: String, detail: String| errors.push(FieldError { pointer, detail });
+    if let Err(error) = check_password(&request.password) {
+        wrong("/password".to_owned(), error.to_string());
+    }
+    if !(1..=LOCATIONS_MAX).contains(&request.locations.len()) {
+        wrong("/locations".to_owned(), format!("{} locations; 1 to {LOCATIONS_MAX} are taken", request.locations.len()));
+    }
+    let mut names = HashSet::new();
+    for (index, location) in request.locations.iter().enumerate() {
+        if let Err(error) = check_name(&location.location_name) {
+            wrong(format!("/locations/{index}/locationName"), error.to_string());
+        }
+        if !names.insert(location.location_name.as_str()) {
+            wrong(format!("/locations/{index}/locationName"), "another location has this name already".to_owned());
+        }
+        if location.priority.abs() > PRIORITY_MAX {
+            wrong(format!("/locations/{index}/priority"), format!("must be from -{PRIORITY_MAX} to {PRIORITY_MAX}"));
+        }
+    }
+    if !names.contains(request.this_location_name.as_str()) {
+        wrong("/thisLocationName".to_owned(), "must be the name of one of the locations".to_owned());
+    }
+    // An empty meet name is the same as none.
+    for (pointer, name) in [("/meetName", request.meet_name.as_deref().filter(|name| !name.is_empty())), ("/clientId", request.client_id.as_deref())] {
+        if let Some(Err(error)) = name.map(check_name) {
+            wrong(pointer.to_owned(), error.to_string());
+        }
+    }
+    if errors.is_empty() { Ok(()) } else { Err(invalid(errors)) }
+}
+
+/// What a client learns about its session.
+pub(super) fn session(live: &LiveMeet, joined: &Joined) -> Session {
+    let Holder::Editor { writer, priority, slot } = joined.grant.holder.clone() else { unreachable!("only editors join") };
+    let (recovery_ticket, ticket_version) = live.ticket(&joined.grant.holder).unwrap_or_default();
+    Session {
+        meet_id: live.id.to_string(),
+        meet_name: live.roster().auth().meet_name.clone(),
+        session_token: joined.token.reveal(),
+        expires_at: joined.grant.expires_at.unwrap_or_default(),
+        location_name: writer.location_name.into(),
+        priority,
+        client_id: writer.client_id.into(),
+        slot,
+        head: live.committed.head_position(&Audience::Editor),
+        recovery_ticket,
+        ticket_version,
+    }
+}
+
+/// `GET /v1/meets/{meetId}`
+pub(super) async fn info(access: Access) -> Answer {
+    let live = &access.live;
+    let auth = live.roster().auth().clone();
+    let head = live.committed.head_position(&access.audience());
+    let (recovery_ticket, ticket_version) = live.ticket(&access.grant.holder).unzip();
+    Ok(json(
+        StatusCode::OK,
+        &Message::MeetInfo(Box::new(MeetInfo {
+            meet_id: live.id.to_string(),
+            meet_name: auth.meet_name,
+            status: Status::Live,
+            server_seq_num: head.server_seq_num,
+            cursor: head.cursor,
+            created_at: auth.created_at,
+            locations: live.presence.locations(&auth.locations, head.server_seq_num, live.now()),
+            viewers: live.presence.viewers(),
+            settings: auth.settings,
+            recovery_ticket,
+            ticket_version,
+        })),
+    ))
+}

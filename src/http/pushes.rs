@@ -1,0 +1,112 @@
+//! Pushing: batches of updates, alone or inside a pull.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+
+use crate::meet::chain::Cursor;
+use crate::meet::limits::{BATCH_MAX_UPDATES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES};
+use crate::meet::outcome::{Ack, Decision, Outcome, Rejection};
+use crate::meet::update::{Batch, Mode, Op};
+use crate::wire::audience::Audience;
+use crate::wire::message::{Message, SyncResult, UpdateResult};
+use crate::wire::problem::{Code, Extra, FieldError, Problem};
+use crate::wire::request::{Push, Sync, Update};
+
+use super::App;
+use super::access::Editor;
+use super::body::Json;
+use super::params;
+use super::reply::{Answer, invalid, invalid_at, json, lost};
+use super::updates::{follow, long_poll};
+
+/// What became of the updates of a batch.
+type Outcomes = (Vec<Ack>, Vec<Rejection>);
+
+/// `POST /v1/meets/{meetId}/updates`
+pub(super) async fn push(editor: Editor, Json(request): Json<Push>) -> Answer {
+    let Push { updates, mode, if_head } = request;
+    let batch = batch(&editor, &updates, mode, if_head, None)?;
+    let (update_acks, updates_rejected) = commit(&editor, batch, PAGE_DEFAULT_ENTRIES).await?;
+    let head = editor.access.live.committed.head_position(&Audience::Editor);
+    Ok(ok(&Message::UpdateResult(UpdateResult {
+        update_acks,
+        updates_rejected,
+        server_seq_num: head.server_seq_num,
+        cursor: head.cursor,
+    })))
+}
+
+/// `POST /v1/meets/{meetId}/sync`
+pub(super) async fn sync(State(app): State<Arc<App>>, editor: Editor, Json(request): Json<Sync>) -> Answer {
+    let Sync { updates, after, wait, limit, mode, if_head } = request;
+    let wait = params::wait(wait).ok_or_else(|| invalid_at("/wait", "must be a number of seconds from 0 up"))?;
+    let limit = limit.map_or(Ok(PAGE_DEFAULT_ENTRIES), page_limit)?;
+    let mut follower = follow(&editor.access, after)?;
+    let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
+        long_poll(&app, &editor.access, &mut follower, wait).await;
+        Outcomes::default()
+    } else {
+        let batch = batch(&editor, &updates, mode, if_head, Some(after))?;
+        commit(&editor, batch, limit).await?
+    };
+    Ok(ok(&Message::SyncResult(SyncResult { update_acks, updates_rejected, page: follower.page(limit) })))
+}
+
+fn ok(message: &Message) -> Response {
+    json(StatusCode::OK, message)
+}
+
+fn page_limit(limit: u64) -> Result<usize, Problem> {
+    let fits = usize::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX_ENTRIES).contains(limit));
+    fits.ok_or_else(|| invalid_at("/limit", format!("must be from 1 to {PAGE_MAX_ENTRIES}")))
+}
+
+fn batch(editor: &Editor, updates: &[Update], mode: Mode, if_head: Option<Cursor>, after: Option<Cursor>) -> Result<Batch, Problem> {
+    if updates.len() > BATCH_MAX_UPDATES {
+        return Err(invalid_at("/updates", format!("{} updates; at most {BATCH_MAX_UPDATES} are taken in one batch", updates.len())));
+    }
+    let valueless = |(index, update): (usize, &Update)| {
+        let missing = update.op != Op::Remove && update.update_value.is_none();
+        let detail = || "missing; set and create carry a value, which may be null".to_owned();
+        missing.then(|| FieldError { pointer: format!("/updates/{index}/updateValue"), detail: detail() })
+    };
+    let errors: Vec<_> = updates.iter().enumerate().filter_map(valueless).collect();
+    if !errors.is_empty() {
+        return Err(invalid(errors));
+    }
+    let updates = updates.iter().map(Update::read).collect();
+    Ok(Batch { writer: editor.writer.clone(), priority: editor.priority, updates, mode, if_head, after })
+}
+
+/// Gives a batch to the meet's writer and sorts what comes back.
+async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes, Problem> {
+    let live = &editor.access.live;
+    let news = |since| live.committed.page(since, limit, &Audience::Editor);
+    match live.push(batch).await? {
+        Decision::Applied { outcomes, .. } => Ok(sort(outcomes)),
+        Decision::Lost(cursor) => Err(lost(live, cursor, &Audience::Editor)),
+        Decision::Stale { since } => {
+            let detail = "ifHead names a head that has moved; apply updatesRelayed and send the batch again with the new cursor";
+            Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(news(since))))
+        }
+        Decision::Conflict { processed, problem, remaining, since } => {
+            let detail = format!("nothing of the atomic batch took effect: {}", problem.refusal.reason);
+            let extra = Extra::Conflict { processed, problem, remaining, news: news(since) };
+            Err(Problem::new(Code::SyncConflict, detail).with(extra))
+        }
+    }
+}
+
+fn sort(outcomes: Vec<Outcome>) -> Outcomes {
+    let (mut acks, mut rejections) = Outcomes::default();
+    for outcome in outcomes {
+        match outcome {
+            Outcome::Acked(ack) => acks.push(ack),
+            Outcome::Refused(rejection) => rejections.push(rejection),
+        }
+    }
+    (acks, rejections)
+}

@@ -1,0 +1,77 @@
+//! The table of routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware;
+use axum::routing::{delete, get, post};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+
+use super::{App, cors, demo, events, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
+
+/// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
+pub const PATHS: [&str; 20] = [
+    "/",
+    "/web/{path}",
+    "/problems/{code}",
+    "/openapi.yaml",
+    "/health/live",
+    "/health/ready",
+    "/v1/meets",
+    "/v1/meets/{meetId}",
+    "/v1/meets/{meetId}/sessions",
+    "/v1/meets/{meetId}/session",
+    "/v1/meets/{meetId}/updates",
+    "/v1/meets/{meetId}/sync",
+    "/v1/meets/{meetId}/events",
+    "/v1/meets/{meetId}/state",
+    "/v1/meets/{meetId}/view-keys",
+    "/v1/meets/{meetId}/view-keys/{keyId}",
+    "/v1/demo",
+    "/demo/events",
+    "/demo/state",
+    "/demo/updates",
+];
+
+/// The routes with everything that holds for all of them.
+pub fn router(app: Arc<App>) -> Router {
+    let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let no_referrer = SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    table()
+        .fallback(reply::not_found)
+        .method_not_allowed_fallback(reply::method_not_allowed)
+        .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(middleware::from_fn(reply::render_problems))
+        .layer(cors::layer(&app.options.allow_origins))
+        .layer(no_sniff)
+        .layer(no_referrer)
+        .layer(live)
+        .with_state(app)
+}
+
+fn table() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(pages::start))
+        .route("/web/{*path}", get(pages::asset))
+        .route("/problems/{code}", get(pages::problem))
+        .route("/openapi.yaml", get(pages::openapi))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/v1/meets", post(meets::create))
+        .route("/v1/meets/{meetId}", get(meets::info))
+        .route("/v1/meets/{meetId}/sessions", post(sessions::join))
+        .route("/v1/meets/{meetId}/session", delete(sessions::leave))
+        .route("/v1/meets/{meetId}/updates", post(pushes::push).get(updates::pull))
+        .route("/v1/meets/{meetId}/sync", post(pushes::sync))
+        .route("/v1/meets/{meetId}/events", get(events::stream))
+        .route("/v1/meets/{meetId}/state", get(state::state))
+        .route("/v1/meets/{meetId}/view-keys", post(view_keys::create).get(view_keys::list))
+        .route("/v1/meets/{meetId}/view-keys/{keyId}", delete(view_keys::remove))
+        .route("/v1/demo", get(demo::lap))
+        .route("/demo/events", get(demo::events))
+        .route("/demo/state", get(demo::state))
+        .route("/demo/updates", get(demo::updates))
+}

@@ -1,0 +1,96 @@
+//! The state: whole, in part, at an earlier number, or when it changes.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::header::{ETAG, IF_NONE_MATCH, VARY};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+use crate::meet::chain::Cursor;
+use crate::meet::key::Key;
+use crate::relay::committed::StateText;
+use crate::wire::message::{Message, Position, StateReply};
+use crate::wire::problem::{Code, Problem};
+
+use super::App;
+use super::access::Access;
+use super::params::Params;
+use super::reply::{Answer, json};
+use super::updates::{follow, long_poll};
+
+/// `GET /v1/meets/{meetId}/state`
+pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
+    let (path, wait) = (params.path()?, params.wait()?);
+    if let Some(at) = params.cursor("at")? {
+        follow(&access, at)?;
+        let (text, position) = fold(&access, at, path.clone()).await?;
+        return if matches(&headers, &position) { Ok(not_modified(&position)) } else { found(text, path.as_ref(), position) };
+    }
+    let head = access.live.committed.head_position(&access.audience());
+    let known = match params.cursor("after")? {
+        Some(after) => Some(after),
+        None => matches(&headers, &head).then_some(head.cursor),
+    };
+    if let Some(known) = known {
+        let mut follower = follow(&access, known)?;
+        long_poll(&app, &access, &mut follower, wait).await;
+        if follower.is_at_head() {
+            return Ok(not_modified(&follower.position()));
+        }
+    }
+    let (text, position) = at_head(&access, path.as_ref());
+    found(text, path.as_ref(), position)
+}
+
+/// The state at the head, or a part of it.
+fn at_head(access: &Access, path: Option<&Key>) -> (Option<StateReply>, Position) {
+    let (committed, audience) = (&access.live.committed, access.audience());
+    match path {
+        None => {
+            let (text, position) = committed.state(&audience);
+            (Some(text.reply(position.clone())), position)
+        }
+        Some(path) => {
+            let (text, position) = committed.state_part(path, &audience);
+            (text.map(|text| text.reply(position.clone())), position)
+        }
+    }
+}
+
+/// The state at an earlier number. Folding a long log takes a while, so it happens on a thread of its own.
+async fn fold(access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<StateReply>, Position), Problem> {
+    let (committed, audience) = (Arc::clone(&access.live.committed), access.audience());
+    let folded = tokio::task::spawn_blocking(move || committed.state_at(at.seq, path.as_ref(), &audience)).await;
+    let (text, position): (Option<StateText>, _) = folded.map_err(|_| crate::relay::live::Fault::Internal)?;
+    Ok((text.map(|text| text.reply(position.clone())), position))
+}
+
+fn found(reply: Option<StateReply>, path: Option<&Key>, position: Position) -> Answer {
+    let Some(reply) = reply else {
+        let path = path.map_or("the top", Key::as_str);
+        return Err(Problem::new(Code::NotFound, format!("nothing stands at {path} (or it is private)")));
+    };
+    Ok(tagged(json(StatusCode::OK, &Message::State(reply)), &position))
+}
+
+fn not_modified(position: &Position) -> Response {
+    tagged(StatusCode::NOT_MODIFIED.into_response(), position)
+}
+
+fn tagged(mut response: Response, position: &Position) -> Response {
+    if let Ok(tag) = HeaderValue::from_str(&format!("\"{}\"", position.cursor)) {
+        response.headers_mut().insert(ETAG, tag);
+    }
+    // Editors and viewers share the address and the tag, but not the content.
+    response.headers_mut().append(VARY, HeaderValue::from_static("authorization"));
+    response
+}
+
+/// Whether `If-None-Match` names what is there (RFC 9110, section 13.1.2: a weak comparison).
+fn matches(headers: &HeaderMap, position: &Position) -> bool {
+    let tag = format!("\"{}\"", position.cursor);
+    let lines = headers.get_all(IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
+    let mut tags = lines.flat_map(|line| line.split(',')).map(str::trim);
+    tags.any(|known| known == "*" || known.strip_prefix("W/").unwrap_or(known) == tag)
+}

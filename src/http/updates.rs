@@ -1,0 +1,48 @@
+//! Pulling: pages of the log, at once or when there is news.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::meet::chain::Cursor;
+use crate::relay::follower::Follower;
+use crate::wire::message::Message;
+use crate::wire::problem::Problem;
+
+use super::App;
+use super::access::Access;
+use super::params::Params;
+use super::reply::{Answer, json, lost};
+
+/// `GET /v1/meets/{meetId}/updates`
+pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
+    let after = params.cursor("after")?.unwrap_or(Cursor::START);
+    let (limit, wait) = (params.limit()?, params.wait()?);
+    let mut follower = follow(&access, after)?;
+    long_poll(&app, &access, &mut follower, wait).await;
+    Ok(json(StatusCode::OK, &Message::UpdateRelay(follower.page(limit))))
+}
+
+/// A follower that goes on from a cursor of this log.
+pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem> {
+    let (live, audience) = (&access.live, access.audience());
+    live.committed.check(after).map_err(|error| lost(live, error, &audience))?;
+    live.presence.saw(&access.grant.holder, Some(after.seq), live.now());
+    Ok(Follower::new(Arc::clone(&live.committed), audience, after.seq))
+}
+
+/// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends.
+pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) {
+    if wait.is_zero() || !follower.is_at_head() {
+        return;
+    }
+    let _connected = access.live.presence.connect(&access.grant.holder);
+    tokio::select! {
+        () = follower.news_within(wait) => {}
+        () = app.stopping.cancelled() => {}
+        () = access.grant.ended.cancelled() => {}
+        () = access.live.ended.cancelled() => {}
+    }
+}

@@ -1,0 +1,269 @@
+//! The committed view of a meet: what is durable, so what anyone may see.
+
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::meet::chain::Cursor;
+use crate::meet::entry::Entry;
+use crate::meet::key::Key;
+use crate::meet::limits::PAGE_MAX_BYTES;
+use crate::meet::log::Log;
+use crate::meet::outcome::LostCursor;
+use crate::meet::settings::PrivatePaths;
+use crate::meet::state::State;
+use crate::meet::value::{Value, hash_hex};
+use crate::wire::audience::{Audience, Relayed};
+use crate::wire::message::{Page, Position, StateReply, Status};
+
+use super::frames::{Frame, Frames, position};
+
+/// The durable log and its fold, shared by all readers of a meet.
+#[derive(Debug)]
+pub struct Committed {
+    view: RwLock<View>,
+    head: watch::Sender<u64>,
+    private: Arc<PrivatePaths>,
+}
+
+#[derive(Debug)]
+struct View {
+    log: Log,
+    state: State,
+    frames: Frames,
+    /// The state at the head as text, for editors and for viewers, once somebody asked.
+    texts: [Option<Arc<StateText>>; 2],
+}
+
+/// The state at one number as one kind of reader sees it.
+#[derive(Debug)]
+pub struct StateText {
+    /// Canonical JSON.
+    pub text: Box<RawValue>,
+    /// Its lower-case hex SHA-256.
+    pub hash: String,
+}
+
+impl StateText {
+    #[expect(clippy::expect_used, reason = "canonical JSON is JSON")]
+    fn new(canonical: String) -> StateText {
+        StateText { hash: hash_hex(&canonical), text: RawValue::from_string(canonical).expect("canonical JSON") }
+    }
+
+    /// The reply that carries it.
+    pub fn reply(&self, position: Position) -> StateReply {
+        StateReply { state: self.text.clone(), position, state_hash: self.hash.clone() }
+    }
+}
+
+/// What comes next for a follower.
+pub(super) enum Chunk {
+    /// A whole frame, shared with other followers.
+    Frame(Arc<Frame>),
+    /// Entries that no frame holds any more.
+    Page(Page),
+}
+
+impl Committed {
+    /// The view of a log and its fold.
+    pub fn new(log: Log, state: State, private: PrivatePaths) -> Committed {
+        let head = watch::Sender::new(log.head());
+        let view = View { log, state, frames: Frames::default(), texts: [None, None] };
+        Committed { view: RwLock::new(view), head, private: Arc::new(private) }
+    }
+
+    /// Shows entries that have become durable, as one frame, and wakes all followers.
+    pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
+        let Some(last) = entries.last() else { return };
+        {
+            let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+            for entry in entries {
+                view.fold(entry);
+            }
+            view.frames.push(entries);
+            view.texts = [None, None];
+        }
+        self.head.send_replace(last.seq());
+    }
+
+    /// The audience of view keys.
+    pub fn viewers(&self) -> Audience {
+        Audience::Viewer(Arc::clone(&self.private))
+    }
+
+    /// The number of the last entry.
+    pub fn head(&self) -> u64 {
+        *self.head.borrow()
+    }
+
+    /// Tells when the head moves.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.head.subscribe()
+    }
+
+    /// Checks that a cursor lies in this log.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, cursor: Cursor) -> Result<(), LostCursor> {
+        self.view().log.check(cursor)
+    }
+
+    /// The place of the last entry.
+    pub fn head_position(&self, audience: &Audience) -> Position {
+        let view = self.view();
+        position(view.log.head(), &view.log.head_chain(), audience)
+    }
+
+    /// The place of an entry; the head's for a number above it.
+    pub fn position(&self, seq: u64, audience: &Audience) -> Position {
+        self.view().position(seq, audience)
+    }
+
+    /// About `limit` entries above `after`: a page never splits a commit.
+    pub fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
+        self.view().page(after, limit, audience)
+    }
+
+    pub(super) fn chunk(&self, after: u64, limit: usize, audience: &Audience) -> Option<Chunk> {
+        if self.head() <= after {
+            return None;
+        }
+        let view = self.view();
+        Some(match view.frames.after(after) {
+            Some(frame) => Chunk::Frame(Arc::clone(frame)),
+            None => Chunk::Page(view.page(after, limit, audience)),
+        })
+    }
+
+    /// The state at the head, and where that is. Folded and written once per head and kind of reader.
+    pub fn state(&self, audience: &Audience) -> (Arc<StateText>, Position) {
+        let kind = usize::from(audience.is_editor());
+        {
+            let view = self.view();
+            if let Some(text) = &view.texts[kind] {
+                return (Arc::clone(text), position(view.log.head(), &view.log.head_chain(), audience));
+            }
+        }
+        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let text = Arc::new(StateText::new(visible(&view.state, audience)));
+        view.texts[kind] = Some(Arc::clone(&text));
+        (text, position(view.log.head(), &view.log.head_chain(), audience))
+    }
+
+    /// The value at `path` in the state at the head; `None` where nothing stands that the reader may see.
+    pub fn state_part(&self, path: &Key, audience: &Audience) -> (Option<StateText>, Position) {
+        let view = self.view();
+        let position = position(view.log.head(), &view.log.head_chain(), audience);
+        (part(&view.state, path, audience), position)
+    }
+
+    /// The state at an earlier number, or the value at `path` in it. Folds the log, so its cost grows with `seq`.
+    pub fn state_at(&self, seq: u64, path: Option<&Key>, audience: &Audience) -> (Option<StateText>, Position) {
+        let (entries, position) = {
+            let view = self.view();
+            let upto = usize::try_from(seq).unwrap_or(usize::MAX).min(view.log.after(0).len());
+            (view.log.after(0)[..upto].to_vec(), view.position(seq, audience))
+        };
+        let mut state = State::default();
+        entries.iter().for_each(|entry| fold(&mut state, entry));
+        let text = match path {
+            Some(path) => part(&state, path, audience),
+            None => Some(StateText::new(visible(&state, audience))),
+        };
+        (text, position)
+    }
+
+    /// The state at the head cut to some keys.
+    pub fn state_cut(&self, paths: &[Key], audience: &Audience) -> (StateText, Position) {
+        let view = self.view();
+        let mut cut = State::default();
+        for path in paths {
+            let path = shown_path(&view.state, path);
+            if let Some(value) = view.state.get(&path) {
+                cut.fold(&path, Some(value.clone()));
+            }
+        }
+        let text = visible(&cut, audience);
+        (StateText::new(text), position(view.log.head(), &view.log.head_chain(), audience))
+    }
+
+    fn view(&self) -> RwLockReadGuard<'_, View> {
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl View {
+    fn fold(&mut self, entry: &Arc<Entry>) {
+        fold(&mut self.state, entry);
+        self.log.push(Arc::clone(entry));
+    }
+
+    fn position(&self, seq: u64, audience: &Audience) -> Position {
+        let seq = seq.min(self.log.head());
+        position(seq, &self.log.chain(seq).unwrap_or_else(|| self.log.head_chain()), audience)
+    }
+
+    fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
+        let rest = self.log.after(after);
+        let end = page_end(rest, limit);
+        let entries = rest[..end].to_vec();
+        let last = entries.last().map_or(after.min(self.log.head()), |entry| entry.seq());
+        Page {
+            updates_relayed: Relayed { entries, audience: audience.clone() },
+            position: self.position(last, audience),
+            head_seq_num: self.log.head(),
+            more: end < rest.len(),
+            status: Status::Live,
+        }
+    }
+}
+
+/// How many entries a page of about `limit` takes: whole commits, and not too many bytes.
+fn page_end(entries: &[Arc<Entry>], limit: usize) -> usize {
+    let mut bytes = 0;
+    let mut end = 0;
+    for commit in entries.chunk_by(|a, b| a.fields.commit == b.fields.commit) {
+        if end > 0 && (end + commit.len() > limit || bytes > PAGE_MAX_BYTES) {
+            break;
+        }
+        end += commit.len();
+        bytes += commit.iter().map(|entry| entry.text.get().len()).sum::<usize>();
+        if end >= limit {
+            break;
+        }
+    }
+    end
+}
+
+fn fold(state: &mut State, entry: &Entry) {
+    if let Ok(key) = Key::parse(&entry.fields.update_key) {
+        state.fold(&key, entry.value());
+    }
+}
+
+/// The canonical text of what a reader sees of the state.
+fn visible(state: &State, audience: &Audience) -> String {
+    let Audience::Viewer(paths) = audience else { return state.canonical() };
+    let mut value = state.root().clone();
+    paths.redact(&[], &mut value);
+    value.canonical()
+}
+
+fn part(state: &State, path: &Key, audience: &Audience) -> Option<StateText> {
+    let mut value = state.get(path)?.clone();
+    if let Audience::Viewer(paths) = audience {
+        if paths.hides(path) {
+            return None;
+        }
+        paths.redact(path.segments(), &mut value);
+    }
+    Some(StateText::new(value.canonical()))
+}
+
+/// The part of `path` that can be shown by itself: an element alone would become a member, so an array is shown whole.
+fn shown_path(state: &State, path: &Key) -> Key {
+    let mut above = (1..path.segments().len()).filter_map(|depth| path.above(depth));
+    above.find(|above| matches!(state.get(above), Some(Value::Array(_)))).unwrap_or_else(|| path.clone())
+}

@@ -1,0 +1,107 @@
+//! Followers: a cursor over the committed log and a wake-up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::watch;
+
+use crate::meet::chain::Cursor;
+use crate::meet::key::{Key, overlap};
+use crate::meet::limits::PAGE_DEFAULT_ENTRIES;
+use crate::wire::audience::Audience;
+use crate::wire::message::{Message, Page, Position};
+use crate::wire::stream::Format;
+
+use super::committed::{Chunk, Committed};
+
+/// One reader on its way through a log. It holds no entries: what it has not been sent yet
+/// stays in the log, however far behind it falls.
+#[derive(Debug)]
+pub struct Follower {
+    committed: Arc<Committed>,
+    audience: Audience,
+    /// Empty keeps everything.
+    paths: Vec<Key>,
+    cursor: u64,
+    head: watch::Receiver<u64>,
+}
+
+impl Follower {
+    /// A follower that has everything up to `cursor`.
+    pub fn new(committed: Arc<Committed>, audience: Audience, cursor: u64) -> Follower {
+        let head = committed.subscribe();
+        Follower { committed, audience, paths: Vec::new(), cursor, head }
+    }
+
+    /// Keeps only entries that overlap one of `paths`.
+    #[must_use]
+    pub fn filtered(mut self, paths: Vec<Key>) -> Follower {
+        self.paths = paths;
+        self
+    }
+
+    /// What this reader has been sent.
+    pub fn cursor(&self) -> u64 {
+        self.cursor
+    }
+
+    /// The place that it has been sent.
+    pub fn position(&self) -> Position {
+        self.committed.position(self.cursor, &self.audience)
+    }
+
+    /// Whether it has been sent everything.
+    pub fn is_at_head(&self) -> bool {
+        self.committed.head() <= self.cursor
+    }
+
+    /// Waits until there is something above the cursor. Returns at once where there is already.
+    pub async fn news(&mut self) {
+        let cursor = self.cursor;
+        if self.head.wait_for(|head| *head > cursor).await.is_err() {
+            // The meet's view lives as long as the follower, so its sender does too.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits like [`Follower::news`], but for `wait` at most.
+    pub async fn news_within(&mut self, wait: Duration) {
+        let _ = tokio::time::timeout(wait, self.news()).await;
+    }
+
+    /// About `limit` entries above the cursor, which moves behind them.
+    pub fn page(&mut self, limit: usize) -> Page {
+        let page = self.committed.page(self.cursor, limit, &self.audience);
+        self.cursor = page.position.server_seq_num;
+        page
+    }
+
+    /// The next event of a stream, without waiting. The cursor moves even over what a filter drops.
+    pub fn next_event(&mut self, format: Format) -> Option<Bytes> {
+        loop {
+            let chunk = self.committed.chunk(self.cursor, PAGE_DEFAULT_ENTRIES, &self.audience)?;
+            let page = match chunk {
+                Chunk::Frame(frame) if self.paths.is_empty() => {
+                    self.cursor = frame.last;
+                    return Some(frame.encoded(&self.audience, format));
+                }
+                Chunk::Frame(frame) => self.committed.page(self.cursor, frame.entries.len(), &self.audience),
+                Chunk::Page(page) => page,
+            };
+            self.cursor = page.position.server_seq_num;
+            if let Some(page) = self.filter(page) {
+                let id: Cursor = page.position.cursor;
+                return Some(format.encode(&Message::UpdateRelay(page), id, None));
+            }
+        }
+    }
+
+    fn filter(&self, mut page: Page) -> Option<Page> {
+        if !self.paths.is_empty() {
+            let wanted = |key: &str| self.paths.iter().any(|path| overlap(path.as_str(), key));
+            page.updates_relayed.entries.retain(|entry| wanted(&entry.fields.update_key));
+        }
+        (!page.updates_relayed.entries.is_empty()).then_some(page)
+    }
+}

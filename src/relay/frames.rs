@@ -1,0 +1,84 @@
+//! Frames: what was committed together, encoded once for each kind of reader and stream.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use crate::meet::chain::{ChainValue, Cursor};
+use crate::meet::entry::Entry;
+use crate::meet::limits::FRAMES_MAX_BYTES;
+use crate::wire::audience::{Audience, Relayed};
+use crate::wire::message::{Message, Page, Position, Status};
+use crate::wire::stream::Format;
+
+/// The entries of one sync.
+#[derive(Debug)]
+pub(super) struct Frame {
+    /// The number before its first entry.
+    after: u64,
+    /// The number of its last entry.
+    pub(super) last: u64,
+    chain: ChainValue,
+    pub(super) entries: Vec<Arc<Entry>>,
+    encoded: [OnceLock<Bytes>; 4],
+}
+
+impl Frame {
+    /// The frame's event. All readers of a kind share the bytes.
+    pub(super) fn encoded(&self, audience: &Audience, format: Format) -> Bytes {
+        let kind = usize::from(audience.is_editor()) * 2 + usize::from(format == Format::Sse);
+        let encode = || format.encode(&Message::UpdateRelay(self.page(audience)), Cursor::at(self.last, &self.chain), None);
+        self.encoded[kind].get_or_init(encode).clone()
+    }
+
+    fn page(&self, audience: &Audience) -> Page {
+        Page {
+            updates_relayed: Relayed { entries: self.entries.clone(), audience: audience.clone() },
+            position: position(self.last, &self.chain, audience),
+            head_seq_num: self.last,
+            more: false,
+            status: Status::Live,
+        }
+    }
+}
+
+/// A place in the log, with the whole chain value for editors.
+pub(super) fn position(seq: u64, chain: &ChainValue, audience: &Audience) -> Position {
+    Position { server_seq_num: seq, cursor: Cursor::at(seq, chain), chain: audience.is_editor().then_some(*chain) }
+}
+
+/// The newest frames of a meet, as many as fit.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    ring: VecDeque<Arc<Frame>>,
+    bytes: usize,
+}
+
+impl Frames {
+    pub(super) fn push(&mut self, entries: &[Arc<Entry>]) {
+        let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
+        self.bytes += size(entries);
+        self.ring.push_back(Arc::new(Frame {
+            after: first.seq() - 1,
+            last: last.seq(),
+            chain: last.chain,
+            entries: entries.to_vec(),
+            encoded: Default::default(),
+        }));
+        while self.bytes > FRAMES_MAX_BYTES {
+            let Some(oldest) = self.ring.pop_front() else { break };
+            self.bytes -= size(&oldest.entries);
+        }
+    }
+
+    /// The frame that comes right after a number.
+    pub(super) fn after(&self, seq: u64) -> Option<&Arc<Frame>> {
+        let place = self.ring.binary_search_by_key(&seq, |frame| frame.after).ok()?;
+        self.ring.get(place)
+    }
+}
+
+fn size(entries: &[Arc<Entry>]) -> usize {
+    entries.iter().map(|entry| entry.text.get().len()).sum()
+}

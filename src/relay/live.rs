@@ -1,0 +1,181 @@
+//! A meet that is open: everything that requests reach it by.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
+use tracing::error;
+
+use crate::auth::roster::{Grant, Holder, Roster};
+use crate::auth::ticket::Ticket;
+use crate::auth::token::Token;
+use crate::meet::Meet;
+use crate::meet::chain::ServerKey;
+use crate::meet::id::MeetId;
+use crate::meet::limits::MAILBOX;
+use crate::meet::outcome::Decision;
+use crate::meet::time::Timestamp;
+use crate::meet::update::Batch;
+use crate::store::log_writer::LogWriter;
+use crate::store::{Document, Store, StoreError};
+use crate::wire::audience::Audience;
+
+use super::clock::Clock;
+use super::committed::Committed;
+use super::presence::Presence;
+use super::writer::{Push, Writer};
+
+/// Why an open meet could not do what it should.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The disk failed, now or before.
+    StorageFailed,
+    /// Too much waits already.
+    Overloaded,
+    /// A fault in this program.
+    Internal,
+}
+
+/// An open meet.
+pub struct LiveMeet {
+    /// Its id.
+    pub id: MeetId,
+    /// What is durable.
+    pub committed: Arc<Committed>,
+    /// Who is there.
+    pub presence: Arc<Presence>,
+    roster: RwLock<Roster>,
+    /// Held while the roster changes, so that its documents are written one after the other.
+    roster_edit: Mutex<()>,
+    /// `None` for a meet that is read-only because its log is damaged.
+    mailbox: Option<mpsc::Sender<Push>>,
+    failed: Arc<AtomicBool>,
+    store: Arc<dyn Store>,
+    key: ServerKey,
+    clock: Clock,
+    touched: AtomicI64,
+    /// Cancelled when the meet is taken away from its readers.
+    pub ended: CancellationToken,
+}
+
+/// What an open meet is made of.
+pub(super) struct Parts {
+    pub(super) id: MeetId,
+    pub(super) meet: Meet,
+    pub(super) roster: Roster,
+    /// `None` for a log that is damaged.
+    pub(super) log: Option<LogWriter>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) key: ServerKey,
+    pub(super) clock: Clock,
+}
+
+impl LiveMeet {
+    /// Opens a meet and starts its writer, which stops when the last handle is dropped.
+    pub(super) fn start(parts: Parts) -> LiveMeet {
+        let Parts { id, meet, roster, log, store, key, clock } = parts;
+        let private = roster.auth().settings.private_paths.clone();
+        let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
+        let failed = Arc::new(AtomicBool::new(log.is_none()));
+        let mailbox = log.map(|log| {
+            let (sender, receiver) = mpsc::channel(MAILBOX);
+            let writer = Writer { id, meet, log, committed: Arc::clone(&committed), clock: clock.clone(), failed: Arc::clone(&failed) };
+            tokio::spawn(writer.run(receiver));
+            sender
+        });
+        let touched = AtomicI64::new(clock.now().millis());
+        let (presence, roster_edit, ended) = Default::default();
+        LiveMeet { id, committed, presence, roster: RwLock::new(roster), roster_edit, mailbox, failed, store, key, clock, touched, ended }
+    }
+
+    /// Gives a batch to the writer and waits for what becomes of it; what it committed is durable then.
+    ///
+    /// # Errors
+    /// [`Fault`]; after [`Fault::StorageFailed`] the batch may be in the log or not.
+    pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
+        let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
+        let (reply, decision) = oneshot::channel();
+        mailbox.try_send(Push { batch, reply }).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
+            mpsc::error::TrySendError::Closed(_) => Fault::Internal,
+        })?;
+        decision.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Whether updates are refused because the disk failed.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Acquire)
+    }
+
+    /// Who belongs to the meet. Held for a moment only.
+    pub fn roster(&self) -> RwLockReadGuard<'_, Roster> {
+        self.roster.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a token allows now.
+    pub fn grant(&self, token: &Token) -> Option<Arc<Grant>> {
+        self.touched.fetch_max(self.clock.now().millis(), Ordering::Relaxed);
+        self.roster().grant(token, self.clock.now()).cloned()
+    }
+
+    /// Changes the roster; the change is durable, and only then visible, when this returns.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`]: nothing changed then.
+    pub async fn edit_roster<T: Send + 'static>(self: &Arc<Self>, change: impl FnOnce(&mut Roster) -> T + Send + 'static) -> Result<T, Fault> {
+        let live = Arc::clone(self);
+        let edit = tokio::task::spawn_blocking(move || live.edit_roster_now(change));
+        match edit.await {
+            Ok(Ok(result)) => Ok(result),
+            Ok(Err(error)) => {
+                error!(meet = %self.id, %error, "the roster could not be written");
+                Err(Fault::StorageFailed)
+            }
+            Err(_) => Err(Fault::Internal),
+        }
+    }
+
+    fn edit_roster_now<T>(&self, change: impl FnOnce(&mut Roster) -> T) -> Result<T, StoreError> {
+        let _one_at_a_time = self.roster_edit.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = self.roster().clone();
+        let mut after = before.clone();
+        let result = change(&mut after);
+        if before.auth().ticket_version != after.auth().ticket_version {
+            self.store.save(self.id, Document::Auth, &after.auth_document())?;
+        }
+        let sessions = after.sessions_document();
+        if before.sessions_document() != sessions {
+            self.store.save(self.id, Document::Sessions, &sessions)?;
+        }
+        *self.roster.write().unwrap_or_else(PoisonError::into_inner) = after;
+        Ok(result)
+    }
+
+    /// What a holder is to the relay: an editor or a viewer of this meet.
+    pub fn audience(&self, holder: &Holder) -> Audience {
+        match holder {
+            Holder::Editor { .. } => Audience::Editor,
+            Holder::Viewer { .. } => self.committed.viewers(),
+        }
+    }
+
+    /// The newest recovery ticket of an editor, and its version; nothing for viewers.
+    pub fn ticket(&self, holder: &Holder) -> Option<(String, u64)> {
+        let Holder::Editor { writer, .. } = holder else { return None };
+        let auth = self.roster().auth().clone();
+        let version = auth.ticket_version;
+        let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now() };
+        Some((ticket.seal(&self.key), version))
+    }
+
+    /// The meet's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// When it was last used.
+    pub(super) fn touched(&self) -> Timestamp {
+        Timestamp::from_millis(self.touched.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,18 @@
+//! One writer per meet, any number of followers.
+//!
+//! A push goes through its meet's mailbox to the one task that may change the meet. That task
+//! carries out all that waits, appends it to the journal with one sync, publishes it to the
+//! committed view and only then answers. Followers are a cursor over that view and a wake-up:
+//! long-polls, `sync`, SSE and NDJSON all read the same way, so a slow one loses nothing and
+//! keeps nobody waiting.
+
+pub mod clock;
+pub mod committed;
+pub mod follower;
+mod frames;
+pub mod live;
+pub mod presence;
+pub mod registry;
+#[cfg(test)]
+mod tests;
+mod writer;
