@@ -179,7 +179,8 @@ mod tests {
         let passwords = Passwords::new(1);
         let stored = passwords.hash("AStrongerPassword".into()).await.unwrap();
         assert!(!stored.is_outdated());
-        let verify = async |password: &str, stored: Option<&PasswordHash>| passwords.verify(password.into(), stored.cloned()).await.unwrap();
+        let verify =
+            async |password: &str, stored: Option<&PasswordHash>| passwords.verify(password.into(), stored.cloned()).await.unwrap();
         assert_eq!(verify("AStrongerPassword", Some(&stored)).await, Login::Right { renewed: None });
         assert_eq!(verify("astrongerpassword", Some(&stored)).await, Login::Wrong);
         assert_eq!(verify("AStrongerPassword", None).await, Login::Wrong);

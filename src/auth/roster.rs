@@ -288,7 +288,13 @@ impl Roster {
     ///
     /// # Errors
     /// [`Full`]
-    pub fn create_view_key(&mut self, meet: MeetId, label: String, life: Option<Duration>, now: Timestamp) -> Result<(Token, ViewKey), Full> {
+    pub fn create_view_key(
+        &mut self,
+        meet: MeetId,
+        label: String,
+        life: Option<Duration>,
+        now: Timestamp,
+    ) -> Result<(Token, ViewKey), Full> {
         self.change().view_keys.retain(|key| key.expires_at.is_none_or(|end| end > now));
         if self.auth.view_keys.len() >= VIEW_KEYS_MAX {
             return Err(Full { what: "view keys", limit: VIEW_KEYS_MAX });

@@ -135,8 +135,7 @@ impl Demo {
     async fn replay(&self, live: &LiveMeet) -> Result<(), Fault> {
         let first_lift = self.actions.iter().position(|action| action.is_lifting).unwrap_or(self.actions.len());
         for (place, action) in self.actions.iter().enumerate() {
-            let (location, priority, pause) =
-                if place < first_lift { (DESK, 10, DESK_PAUSE) } else { (PLATFORM, 20, PLATFORM_PAUSE) };
+            let (location, priority, pause) = if place < first_lift { (DESK, 10, DESK_PAUSE) } else { (PLATFORM, 20, PLATFORM_PAUSE) };
             let proposal = |(key, value): &(String, Box<RawValue>)| Proposal::read(key, Some(value), Op::Set, None, None);
             live.push(Batch {
                 writer: Writer { location_name: location.into(), client_id: "demo".into() },

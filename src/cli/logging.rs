@@ -2,7 +2,7 @@
 //! Neither holds secrets; names that people gave are quoted and escaped.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,7 +22,9 @@ use super::config::LogFormat;
 pub(super) fn start(format: LogFormat, data_dir: &Path) -> io::Result<()> {
     let filter = || EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
     let stderr = match format {
-        LogFormat::Text => fmt::layer().with_writer(io::stderr).with_target(false).with_filter(filter()).boxed(),
+        LogFormat::Text => {
+            fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_target(false).with_filter(filter()).boxed()
+        }
         LogFormat::Json => fmt::layer().json().flatten_event(true).with_writer(io::stderr).with_filter(filter()).boxed(),
     };
     let diag = Arc::new(open_diag(data_dir)?);

@@ -43,7 +43,8 @@ pub(super) fn load(path: &Path) -> Result<Option<ServerKey>, String> {
         Err(error) => return Err(format!("the server key {} cannot be read: {error}", path.display())),
     };
     let mut bytes = [0; 32];
-    hex::decode_to_slice(text.trim(), &mut bytes).map_err(|_| format!("{} is no server key: it must hold 64 hex digits", path.display()))?;
+    hex::decode_to_slice(text.trim(), &mut bytes)
+        .map_err(|_| format!("{} is no server key: it must hold 64 hex digits", path.display()))?;
     Ok(Some(ServerKey::new(bytes)))
 }
 

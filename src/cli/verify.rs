@@ -72,7 +72,8 @@ fn meets(args: &VerifyArgs, data_dir: &Path) -> Result<Vec<(MeetId, PathBuf)>, S
     } else {
         args.meet.clone()
     };
-    let place = |id| FileStore::log_path(data_dir, id).map(|path| (id, path)).ok_or_else(|| format!("{} has no meet {id}", data_dir.display()));
+    let place =
+        |id| FileStore::log_path(data_dir, id).map(|path| (id, path)).ok_or_else(|| format!("{} has no meet {id}", data_dir.display()));
     ids.into_iter().map(place).collect()
 }
 

@@ -83,7 +83,9 @@ impl FromRequestParts<Arc<App>> for Editor {
 /// The same for a token that is wrong and a meet that does not exist, so that ids cannot be tried.
 fn refused(kind: Kind) -> Problem {
     match kind {
-        Kind::Session => Problem::new(Code::InvalidSession, "this session token opens no meet here; join again with the meet's id and password"),
+        Kind::Session => {
+            Problem::new(Code::InvalidSession, "this session token opens no meet here; join again with the meet's id and password")
+        }
         Kind::View => Problem::new(Code::InvalidViewKey, "this view key opens no meet here; ask an editor of the meet for a new one"),
     }
 }
@@ -92,7 +94,8 @@ fn refused(kind: Kind) -> Problem {
 fn credentials(headers: &HeaderMap, params: &Params) -> Result<Token, Problem> {
     let is_session = |text: &str| text.parse::<Token>().is_ok_and(|token| token.kind == Kind::Session);
     if params.values().any(is_session) {
-        let detail = "a session token in a URL ends up in logs, so it is refused; send it as Authorization: Bearer, or use a view key as ?key=";
+        let detail =
+            "a session token in a URL ends up in logs, so it is refused; send it as Authorization: Bearer, or use a view key as ?key=";
         return Err(Problem::new(Code::TokenInUrl, detail));
     }
     if let Some(text) = bearer(headers) {

@@ -60,7 +60,8 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(malformed("the body starts with a byte-order mark; send JSON without it"));
     }
-    let text = std::str::from_utf8(bytes).map_err(|error| malformed(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
+    let text =
+        std::str::from_utf8(bytes).map_err(|error| malformed(format!("the body is not UTF-8 from byte {} on", error.valid_up_to())))?;
     if text.trim().is_empty() {
         return Err(malformed("the body is empty; send a JSON object"));
     }

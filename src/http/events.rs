@@ -150,7 +150,8 @@ impl EventStream {
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, &request);
-        let follower = Follower::new(Arc::clone(&live.committed), audience, opening.position.server_seq_num).filtered(request.paths.clone());
+        let follower =
+            Follower::new(Arc::clone(&live.committed), audience, opening.position.server_seq_num).filtered(request.paths.clone());
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         EventStream {
@@ -234,8 +235,9 @@ impl EventStream {
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
-        let end = End { reason, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
-        self.format.encode(&Message::End(end), self.follower.position().cursor, Some(retry))
+        let cursor = self.follower.position().cursor;
+        let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
+        self.format.encode(&Message::End(end), cursor, Some(retry))
     }
 }
 

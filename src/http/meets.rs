@@ -31,7 +31,8 @@ pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, Json
     check_create_key(&app, &headers)?;
     check(&request)?;
     let password = app.passwords.hash(request.password).await.map_err(busy)?;
-    let location = |spec: crate::wire::request::LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
+    let location =
+        |spec: crate::wire::request::LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
     let spec = MeetSpec {
         meet_name: request.meet_name.unwrap_or_default(),
         password,
@@ -88,7 +89,9 @@ fn check(request: &CreateMeet) -> Result<(), Problem> {
         wrong("/thisLocationName".to_owned(), "must be the name of one of the locations".to_owned());
     }
     // An empty meet name is the same as none.
-    for (pointer, name) in [("/meetName", request.meet_name.as_deref().filter(|name| !name.is_empty())), ("/clientId", request.client_id.as_deref())] {
+    for (pointer, name) in
+        [("/meetName", request.meet_name.as_deref().filter(|name| !name.is_empty())), ("/clientId", request.client_id.as_deref())]
+    {
         if let Some(Err(error)) = name.map(check_name) {
             wrong(pointer.to_owned(), error.to_string());
         }

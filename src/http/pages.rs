@@ -79,9 +79,7 @@ pub(super) async fn problem(Path(name): Path<String>) -> Answer {
         cause = facts.cause,
         cure = facts.cure,
     );
-    let headers = [
-        (CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")),
-        (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY)),
-    ];
+    let headers =
+        [(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")), (CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY))];
     Ok((headers, page).into_response())
 }

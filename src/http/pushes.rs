@@ -31,12 +31,7 @@ pub(super) async fn push(editor: Editor, Json(request): Json<Push>) -> Answer {
     let batch = batch(&editor, &updates, mode, if_head, None)?;
     let (update_acks, updates_rejected) = commit(&editor, batch, PAGE_DEFAULT_ENTRIES).await?;
     let head = editor.access.live.committed.head_position(&Audience::Editor);
-    Ok(ok(&Message::UpdateResult(UpdateResult {
-        update_acks,
-        updates_rejected,
-        server_seq_num: head.server_seq_num,
-        cursor: head.cursor,
-    })))
+    Ok(ok(&Message::UpdateResult(UpdateResult { update_acks, updates_rejected, server_seq_num: head.server_seq_num, cursor: head.cursor })))
 }
 
 /// `POST /v1/meets/{meetId}/sync`
@@ -84,7 +79,7 @@ fn batch(editor: &Editor, updates: &[Update], mode: Mode, if_head: Option<Cursor
 /// Gives a batch to the meet's writer and sorts what comes back.
 async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes, Problem> {
     let live = &editor.access.live;
-    let news = |since| live.committed.page(since, limit, &Audience::Editor);
+    let news = |since| live.committed.page(since, limit, &Audience::Editor).into();
     match live.push(batch).await? {
         Decision::Applied { outcomes, .. } => Ok(sort(outcomes)),
         Decision::Lost(cursor) => Err(lost(live, cursor, &Audience::Editor)),

@@ -38,7 +38,8 @@ pub const PATHS: [&str; 20] = [
 /// The routes with everything that holds for all of them.
 pub fn router(app: Arc<App>) -> Router {
     let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let no_referrer = SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
+    let no_referrer =
+        SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     table()
         .fallback(reply::not_found)

@@ -97,8 +97,7 @@ impl<'de> Deserialize<'de> for ChainValue {
     fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<str>>::deserialize(input)?;
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text.as_bytes(), &mut bytes)
-            .map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"64 hex digits"))?;
+        hex::decode_to_slice(text.as_bytes(), &mut bytes).map_err(|_| D::Error::invalid_value(Unexpected::Str(&text), &"64 hex digits"))?;
         Ok(ChainValue(bytes))
     }
 }

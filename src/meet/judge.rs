@@ -106,39 +106,54 @@ impl Judge<'_> {
 
     fn priorities(&self, update: &Incoming) -> Verdict {
         let conflicts = self.conflicts(update);
-        let Some(highest) = conflicts.iter().max_by_key(|standing| (standing.priority, standing.seq)) else {
+        let Some(highest) = conflicts.iter().map(|conflict| conflict.with).max_by_key(|standing| (standing.priority, standing.seq)) else {
             return Verdict::Commit { overrules: Vec::new() };
         };
         let overruled = |reason| refused(UpdateCode::Overruled, Some(highest.seq), reason);
-        let equal_removal = || conflicts.iter().any(|standing| standing.priority == update.priority && standing.value.is_none());
+        let brings_back = || conflicts.iter().any(|conflict| conflict.with.priority == update.priority && conflict.brings_back());
         match update.priority.cmp(&highest.priority) {
             std::cmp::Ordering::Less => return overruled(Reason::HigherPriority),
             std::cmp::Ordering::Equal if update.op == Op::Remove => {}
-            std::cmp::Ordering::Equal if self.tie_break == TieBreak::Latest && !equal_removal() => {}
+            std::cmp::Ordering::Equal if self.tie_break == TieBreak::Latest && !brings_back() => {}
             std::cmp::Ordering::Equal => return overruled(Reason::SamePriority),
             std::cmp::Ordering::Greater => {}
         }
-        let mut overrules: Vec<u64> = conflicts.iter().map(|standing| standing.seq).collect();
+        let mut overrules: Vec<u64> = conflicts.iter().map(|conflict| conflict.with.seq).collect();
         overrules.sort_unstable();
         Verdict::Commit { overrules }
     }
 
     /// Unseen updates by others with which this one does not agree.
-    fn conflicts(&self, update: &Incoming) -> Vec<&Standing> {
+    fn conflicts<'a>(&'a self, update: &'a Incoming) -> Vec<Conflict<'a>> {
         let mut conflicts = Vec::new();
         let foreign = |standing: &Standing| standing.writer != update.writer && standing.seq > update.after;
-        if let Some((depth, standing)) = self.standing.at_or_above(update.key) {
+        if let Some((depth, with)) = self.standing.at_or_above(update.key) {
             let below = &update.key.segments()[depth..];
-            if foreign(standing) && differ(value_at(standing.value.as_ref(), below), update.value) {
-                conflicts.push(standing);
+            if foreign(with) && differ(value_at(with.value.as_ref(), below), update.value) {
+                conflicts.push(Conflict { with, wanted: update.value });
             }
         }
-        self.standing.below(update.key, update.after, &mut |below, standing| {
-            if foreign(standing) && differ(standing.value.as_ref(), value_at(update.value, below)) {
-                conflicts.push(standing);
+        self.standing.below(update.key, update.after, &mut |below, with| {
+            let wanted = value_at(update.value, below);
+            if foreign(with) && differ(with.value.as_ref(), wanted) {
+                conflicts.push(Conflict { with, wanted });
             }
         });
         conflicts
+    }
+}
+
+/// A standing update that disagrees with the incoming one.
+struct Conflict<'a> {
+    with: &'a Standing,
+    /// What the incoming update has at the deeper of the two keys.
+    wanted: Option<&'a Value>,
+}
+
+impl Conflict<'_> {
+    /// Whether something would stand again where something was removed.
+    fn brings_back(&self) -> bool {
+        self.with.value.is_none() && self.wanted.is_some()
     }
 }
 

@@ -110,7 +110,7 @@ impl Meet {
         let writer = self.answers.writer(&batch.writer);
         if let Some(if_head) = batch.if_head
             && if_head.seq != self.log.head()
-            && !batch.updates.iter().all(|update| self.is_known(writer, update))
+            && !self.is_answered(writer, batch)
         {
             return Decision::Stale { since: batch.after.unwrap_or(if_head).seq };
         }
@@ -121,7 +121,12 @@ impl Meet {
     ///
     /// # Errors
     /// [`BrokenLog`] where it does not continue this log; nothing changed then.
-    pub fn replay(&mut self, fields: EntryFields, text: Box<serde_json::value::RawValue>, chain: ChainValue) -> Result<Arc<Entry>, BrokenLog> {
+    pub fn replay(
+        &mut self,
+        fields: EntryFields,
+        text: Box<serde_json::value::RawValue>,
+        chain: ChainValue,
+    ) -> Result<Arc<Entry>, BrokenLog> {
         let (expected, found) = (self.log.head() + 1, fields.server_seq_num);
         if found != expected {
             return Err(BrokenLog::Number { expected, found });
@@ -144,6 +149,11 @@ impl Meet {
         self.answers.noted(remembered);
     }
 
+    /// Whether the whole batch is a resend, which gets its old answers whatever has happened since.
+    fn is_answered(&self, writer: WriterId, batch: &Batch) -> bool {
+        !batch.updates.is_empty() && batch.updates.iter().all(|update| self.is_known(writer, update))
+    }
+
     fn is_known(&self, writer: WriterId, update: &Proposal) -> bool {
         update.local_seq_num.is_some_and(|number| self.answers.get(writer, number).is_some())
     }
@@ -163,9 +173,8 @@ impl Meet {
 
     /// Who overrules shows what stood there, so that the overruled can be told both values.
     fn remember_previous(&self, entry: &mut Entry, key: &Key) {
-        if !entry.fields.overrules.is_empty() {
-            entry.fields.previous_value = self.state.get(key).map(|value| raw(value.canonical()));
-        }
+        let previous = self.state.get(key).filter(|_| !entry.fields.overrules.is_empty());
+        entry.fields.previous_value = previous.map(|value| raw(value.canonical()));
     }
 
     fn refusal(&self, code: UpdateCode, because: Option<u64>, reason: &Reason, key: &Key) -> Refusal {
@@ -288,7 +297,8 @@ impl Apply<'_> {
         let number = place.local_seq_num?;
         let answer = self.meet.answers.get(self.writer, number)?;
         if answer.fingerprint() != update.fingerprint {
-            let reason = format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
+            let reason =
+                format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
             let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, standing: None };
             return Some(Outcome::Refused(place.rejection(refusal)));
         }
@@ -393,4 +403,3 @@ impl Place {
         Rejection { local_seq_num: self.local_seq_num, index: self.index(), refusal }
     }
 }
-

@@ -72,7 +72,9 @@ mod tests {
 
     #[test]
     fn always_three_digits_of_a_second() {
-        for (millis, text) in [(0, "1970-01-01T00:00:00.000Z"), (1_777_627_800_120, "2026-05-01T09:30:00.120Z"), (LAST, "9998-12-31T23:59:59.999Z")] {
+        for (millis, text) in
+            [(0, "1970-01-01T00:00:00.000Z"), (1_777_627_800_120, "2026-05-01T09:30:00.120Z"), (LAST, "9998-12-31T23:59:59.999Z")]
+        {
             assert_eq!(Timestamp::from_millis(millis).to_string(), text);
             assert_eq!(text.parse::<Timestamp>().unwrap().millis(), millis);
         }

@@ -123,7 +123,10 @@ impl LiveMeet {
     ///
     /// # Errors
     /// [`Fault::StorageFailed`]: nothing changed then.
-    pub async fn edit_roster<T: Send + 'static>(self: &Arc<Self>, change: impl FnOnce(&mut Roster) -> T + Send + 'static) -> Result<T, Fault> {
+    pub async fn edit_roster<T: Send + 'static>(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Roster) -> T + Send + 'static,
+    ) -> Result<T, Fault> {
         let live = Arc::clone(self);
         let edit = tokio::task::spawn_blocking(move || live.edit_roster_now(change));
         match edit.await {

@@ -244,7 +244,8 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(fs::TryLockError::WouldBlock) => {
-            let message = format!("another liftrelay uses this data folder ({} is locked); stop it or choose another --data-dir", path.display());
+            let message =
+                format!("another liftrelay uses this data folder ({} is locked); stop it or choose another --data-dir", path.display());
             Err(StoreError::Unreadable(message))
         }
         Err(fs::TryLockError::Error(error)) => Err(at("locking", path)(error)),

@@ -193,6 +193,28 @@ pub struct Page {
     pub status: Status,
 }
 
+/// News that come along with a refusal; a page without its `status`, which a problem has of another kind.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct News {
+    /// The entries; never a part of a commit.
+    pub updates_relayed: Relayed,
+    /// Where the reader is after these.
+    #[serde(flatten)]
+    pub position: Position,
+    /// The head of the log.
+    pub head_seq_num: u64,
+    /// Whether the log goes on behind these.
+    pub more: bool,
+}
+
+impl From<Page> for News {
+    fn from(page: Page) -> News {
+        let Page { updates_relayed, position, head_seq_num, more, status: _ } = page;
+        News { updates_relayed, position, head_seq_num, more }
+    }
+}
+
 /// `SYNC_RESULT`: answers to a push and a page of the log.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -339,6 +361,9 @@ pub struct Reset {
 pub struct End {
     /// Why.
     pub reason: EndReason,
+    /// What this reader has been sent.
+    #[serde(serialize_with = "text")]
+    pub cursor: Cursor,
     /// When to come back; left out where coming back does not help.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u32>,

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::meet::chain::Cursor;
 use crate::meet::outcome::Rejection;
 
-use super::message::{Page, ServerPull, text};
+use super::message::{News, ServerPull, text};
 
 /// Why a request was refused: a closed list (wire contract, section 8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -235,9 +235,9 @@ pub enum Extra {
         problem: Box<Rejection>,
         remaining: Vec<u64>,
         #[serde(flatten)]
-        news: Page,
+        news: News,
     },
-    Stale(Page),
+    Stale(News),
     Errors {
         errors: Vec<FieldError>,
     },

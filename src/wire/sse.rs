@@ -128,7 +128,8 @@ mod tests {
 
     #[test]
     fn what_would_forge_fields_stays_inside_its_event() {
-        let event = SseEvent { name: "x\n\ndata: y".into(), id: Some("1\nid: 2".into()), data: "a\n\ndata: b\rc\u{2028}d".into(), retry: None };
+        let event =
+            SseEvent { name: "x\n\ndata: y".into(), id: Some("1\nid: 2".into()), data: "a\n\ndata: b\rc\u{2028}d".into(), retry: None };
         let mut text = String::new();
         encode(&event, &mut text);
         let events = decode(&[text.as_bytes()]);
@@ -139,7 +140,10 @@ mod tests {
 
     #[test]
     fn the_standards_own_quirks() {
-        assert_eq!(decode(&[b"\xef\xbb\xbfdata: a\r\n\r", b"\ndata:b\n\n: comment\ndata\n\n"]).iter().map(|e| &*e.data).collect::<Vec<_>>(), ["a", "b", ""]);
+        assert_eq!(
+            decode(&[b"\xef\xbb\xbfdata: a\r\n\r", b"\ndata:b\n\n: comment\ndata\n\n"]).iter().map(|e| &*e.data).collect::<Vec<_>>(),
+            ["a", "b", ""]
+        );
         assert_eq!(decode(&[b"data: never ended"]), []);
         assert_eq!(decode(&[b"event: x\nid: 7\n\n"]), []);
     }

@@ -1,1 +1,7 @@
-fn main(){}
+//! Tests through the real socket: what users rely on.
+#![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod contract;
+mod layers;
+mod smoke;
+mod support;

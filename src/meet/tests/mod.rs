@@ -1,0 +1,15 @@
+//! Tests of the core as a whole.
+
+mod atomic;
+mod conflicts;
+mod convergence;
+mod coverage;
+mod hall;
+mod keys_and_state;
+mod oracle;
+mod properties;
+mod request;
+mod resends;
+mod scripts;
+mod tree;
+mod vectors;

@@ -1,0 +1,94 @@
+//! The real program as a process of its own.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use super::Client;
+
+/// `liftrelay`, ready to be given arguments.
+pub fn liftrelay() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_liftrelay"));
+    // What the machine happens to have set must not reach the tests.
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("LIFTRELAY_")) {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A running `liftrelay serve`; killed when dropped.
+pub struct Process {
+    pub child: Child,
+    pub url: String,
+    pub folder: PathBuf,
+}
+
+impl Process {
+    /// Starts a server on `folder/data`, with `folder/data.key`.
+    pub fn start(folder: &Path) -> Process {
+        Process::start_with(folder, &[])
+    }
+
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> Process {
+        let ready = folder.join("ready");
+        let _ = std::fs::remove_file(&ready);
+        let mut child = liftrelay()
+            .args(["serve", "--listen", ":0", "--data-dir"])
+            .arg(folder.join("data"))
+            .arg("--ready-file")
+            .arg(&ready)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let started = Instant::now();
+        let url = loop {
+            if let Ok(url) = std::fs::read_to_string(&ready) {
+                break url.trim().to_owned();
+            }
+            if child.try_wait().unwrap().is_some() || started.elapsed() > Duration::from_secs(20) {
+                let _ = child.kill();
+                let mut text = String::new();
+                child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+                panic!("the server did not start: {text}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Process { child, url, folder: folder.to_owned() }
+    }
+
+    pub fn stranger(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// `kill -9`, then a new process on the same folder.
+    pub fn crash_and_restart(mut self) -> Process {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        Process::start(&self.folder.clone())
+    }
+
+    /// Sends a signal by name, for example `TERM`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; gives the exit status and what was written to stdout and stderr.
+    pub fn wait(mut self) -> (ExitStatus, String, String) {
+        let status = self.child.wait().unwrap();
+        let (mut out, mut err) = (String::new(), String::new());
+        self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+        self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
+        (status, out, err)
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

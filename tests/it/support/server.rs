@@ -1,0 +1,74 @@
+//! A server in this process, on a real socket, that stops when it is dropped.
+
+use std::sync::Arc;
+
+use liftrelay::http::serve::{listen, serve};
+use liftrelay::http::{App, Options, routes};
+use liftrelay::meet::chain::ServerKey;
+use liftrelay::relay::clock::Clock;
+use liftrelay::relay::registry::Registry;
+use liftrelay::store::Store;
+use liftrelay::store::files::{FileStore, Fsync};
+use liftrelay::store::memory::MemoryStore;
+use tempfile::TempDir;
+
+use super::Client;
+
+pub struct TestServer {
+    pub url: String,
+    pub app: Arc<App>,
+    /// Moves the time of this server.
+    pub clock: Clock,
+    /// The data folder, where the server has one.
+    pub folder: Option<TempDir>,
+}
+
+pub fn options() -> Options {
+    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always }
+}
+
+impl TestServer {
+    /// On files in a folder of its own.
+    pub async fn start() -> TestServer {
+        TestServer::with(options()).await
+    }
+
+    pub async fn with(options: Options) -> TestServer {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let mut server = TestServer::on(Arc::new(store), options).await;
+        server.folder = Some(folder);
+        server
+    }
+
+    /// In memory, with a store that can be told to fail.
+    pub async fn in_memory() -> (TestServer, MemoryStore) {
+        let store = MemoryStore::default();
+        (TestServer::on(Arc::new(store.clone()), options()).await, store)
+    }
+
+    pub async fn on(store: Arc<dyn Store>, options: Options) -> TestServer {
+        let clock = Clock::default();
+        let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
+        let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
+        TestServer { url, app, clock, folder: None }
+    }
+
+    /// Somebody who is no member of any meet.
+    pub fn stranger(&self) -> Client {
+        Client::new(&self.url)
+    }
+
+    /// Creates a meet with the locations `desk` (priority 10), `platform 1` and `platform 2` (20 both) and `director` (30), as the desk.
+    pub async fn meet(&self) -> Client {
+        self.stranger().create_as("desk").await
+    }
+}
+
+impl Drop for TestServer {
+    fn drop(&mut self) {
+        self.app.stopping.cancel();
+    }
+}
