@@ -269,14 +269,20 @@ impl Roster {
         }
         let sessions = self.grants.iter().filter(|(_, grant)| matches!(grant.holder, Holder::Editor { .. }));
         let first = sessions.min_by_key(|(_, grant)| grant.expires_at).map(|(hash, _)| *hash);
-        if let Some(grant) = first.and_then(|hash| self.grants.remove(&hash)) {
-            grant.ended.cancel();
+        if let Some(first) = first {
+            self.grants.remove(&first);
         }
     }
 
-    /// Ends what a token allows; its streams end when the caller cancels the grant.
-    pub fn end(&mut self, token: &Token) -> Option<Arc<Grant>> {
-        self.grants.remove(&token.hash())
+    /// Ends what a token allows. Tells whether it allowed anything.
+    pub fn end(&mut self, token: &Token) -> bool {
+        self.grants.remove(&token.hash()).is_some()
+    }
+
+    /// Ends the streams of every grant that is here and not in `after`.
+    pub fn cancel_missing(&self, after: &Roster) {
+        let missing = self.grants.iter().filter(|(hash, _)| !after.grants.contains_key(hash));
+        missing.for_each(|(_, grant)| grant.ended.cancel());
     }
 
     /// Replaces the password's hash by a stronger one.
@@ -308,11 +314,11 @@ impl Roster {
         Ok((token, key))
     }
 
-    /// Deletes a view key; its streams end when the caller cancels the grant.
-    pub fn delete_view_key(&mut self, key_id: &str) -> Option<Arc<Grant>> {
-        let place = self.auth.view_keys.iter().position(|key| key.key_id == key_id)?;
+    /// Deletes a view key. Tells whether there was one.
+    pub fn delete_view_key(&mut self, key_id: &str) -> bool {
+        let Some(place) = self.auth.view_keys.iter().position(|key| key.key_id == key_id) else { return false };
         let key = self.change().view_keys.remove(place);
-        self.grants.remove(&key.hash)
+        self.grants.remove(&key.hash).is_some()
     }
 
     /// Every change of `auth.json` renews the recovery tickets.
@@ -432,8 +438,8 @@ mod tests {
         assert!(roster.grant(&token, now.plus(Duration::from_secs(60))).is_none());
         let forged: Token = token.reveal().replace("lrv", "lrs").parse().unwrap();
         assert!(roster.grant(&forged, now).is_none());
-        assert!(roster.delete_view_key("no such key").is_none());
-        assert!(roster.delete_view_key(&key.key_id).is_some());
+        assert!(!roster.delete_view_key("no such key"));
+        assert!(roster.delete_view_key(&key.key_id));
         assert!(reread(&roster).grant(&token, now).is_none());
     }
 

@@ -27,7 +27,7 @@ pub(super) fn run(args: ServeArgs) -> Exit {
             return Exit::Usage;
         }
     };
-    match start(config) {
+    match start(&config) {
         Ok(()) => Exit::Done,
         Err(problem) => {
             tell(&format!("liftrelay: {problem}"));
@@ -36,7 +36,7 @@ pub(super) fn run(args: ServeArgs) -> Exit {
     }
 }
 
-fn start(config: Config) -> Result<(), String> {
+fn start(config: &Config) -> Result<(), String> {
     let store = FileStore::open(&config.data_dir, config.fsync).map_err(|error| error.to_string())?;
     let key_path = config.server_key_file.clone().unwrap_or_else(|| server_key::default_path(&config.data_dir));
     let key = server_key::load_or_make(&key_path, &config.data_dir)?;
@@ -50,7 +50,7 @@ fn start(config: Config) -> Result<(), String> {
     };
     let app = App::new(registry, options);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let served = runtime.block_on(run_server(&config, &key_path, app));
+    let served = runtime.block_on(run_server(config, &key_path, app));
     // Whatever still runs has nothing that anyone was told of.
     runtime.shutdown_background();
     served

@@ -37,7 +37,7 @@ const MAX_SECONDS: u64 = 86_400;
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
-    let stream = EventStream::open(app, access, request);
+    let stream = EventStream::open(app, access, &request);
     let body = futures_util::stream::unfold(stream, |mut stream| async {
         let bytes = stream.next().await?;
         Some((Ok::<_, Infallible>(bytes), stream))
@@ -146,10 +146,10 @@ enum Wake {
 }
 
 impl EventStream {
-    fn open(app: Arc<App>, access: Access, request: Request) -> EventStream {
+    fn open(app: Arc<App>, access: Access, request: &Request) -> EventStream {
         let audience = access.audience();
         let live = &access.live;
-        let opening = Opening::new(&access, &audience, &request);
+        let opening = Opening::new(&access, &audience, request);
         let follower =
             Follower::new(Arc::clone(&live.committed), audience, opening.position.server_seq_num).filtered(request.paths.clone());
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
@@ -158,7 +158,7 @@ impl EventStream {
             format: request.format,
             filtered: !request.paths.is_empty(),
             follower,
-            opening: opening.encode(&access, &request),
+            opening: opening.encode(&access, request),
             heartbeats,
             connection: live.presence.connect(&access.grant.holder),
             deadline: request.max.map(|max| Instant::now() + max),
@@ -217,18 +217,23 @@ impl EventStream {
     fn heartbeat(&self) -> Bytes {
         let (live, position) = (&self.access.live, self.follower.position());
         let is_editor = self.access.audience().is_editor();
-        let (text, at) = live.committed.state(&Audience::Editor);
-        let whole = is_editor && !self.filtered && at.server_seq_num == position.server_seq_num;
+        let state_hash = if is_editor && !self.filtered { self.state_hash(&position) } else { None };
         self.connection.sent(position.server_seq_num, live.now());
         let id = position.cursor;
         let heartbeat = Heartbeat {
             position,
             head_seq_num: live.committed.head(),
             server_time: live.now(),
-            state_hash: whole.then(|| text.hash.clone()),
+            state_hash,
             ticket_version: is_editor.then(|| live.roster().auth().ticket_version),
         };
         self.format.encode(&Message::Heartbeat(heartbeat), id, None)
+    }
+
+    /// What the reader's fold must come to, where that is known: at the head.
+    fn state_hash(&self, position: &Position) -> Option<String> {
+        let (text, head) = self.access.live.committed.state(&Audience::Editor);
+        (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
     }
 
     /// A server that stops will be back; a grant that ended will not.
@@ -255,10 +260,10 @@ impl Opening {
         let snapshot = || {
             if request.paths.is_empty() {
                 let (text, position) = committed.state(audience);
-                (text.reply(position.clone()), position)
+                (text.reply(position), position)
             } else {
                 let (text, position) = committed.state_cut(&request.paths, audience);
-                (text.reply(position.clone()), position)
+                (text.reply(position), position)
             }
         };
         let with_state = |notice: Option<Message>| {

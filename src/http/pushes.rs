@@ -79,17 +79,17 @@ fn batch(editor: &Editor, updates: &[Update], mode: Mode, if_head: Option<Cursor
 /// Gives a batch to the meet's writer and sorts what comes back.
 async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes, Problem> {
     let live = &editor.access.live;
-    let news = |since| live.committed.page(since, limit, &Audience::Editor).into();
+    let news = |since| live.committed.page(since, limit, &Audience::Editor);
     match live.push(batch).await? {
         Decision::Applied { outcomes, .. } => Ok(sort(outcomes)),
         Decision::Lost(cursor) => Err(lost(live, cursor, &Audience::Editor)),
         Decision::Stale { since } => {
             let detail = "ifHead names a head that has moved; apply updatesRelayed and send the batch again with the new cursor";
-            Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(news(since))))
+            Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(Box::new(news(since).into()))))
         }
         Decision::Conflict { processed, problem, remaining, since } => {
             let detail = format!("nothing of the atomic batch took effect: {}", problem.refusal.reason);
-            let extra = Extra::Conflict { processed, problem, remaining, news: news(since) };
+            let extra = Extra::Conflict { processed, problem, remaining, news: Box::new(news(since).into()) };
             Err(Problem::new(Code::SyncConflict, detail).with(extra))
         }
     }

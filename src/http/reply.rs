@@ -79,6 +79,7 @@ pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {
 }
 
 /// A fault in this program is logged, and told without its text.
+#[expect(clippy::needless_pass_by_value, reason = "the layer calls it so")]
 pub(super) fn panicked(panic: Box<dyn Any + Send + 'static>) -> Response {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     error!(panic = text.unwrap_or("no text"), "a handler panicked");

@@ -66,7 +66,6 @@ pub(super) async fn join(
 pub(super) async fn leave(editor: Editor) -> Answer {
     let token = editor.access.token.clone();
     editor.access.live.edit_roster(move |roster| roster.end(&token)).await?;
-    editor.access.grant.ended.cancel();
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -49,11 +49,11 @@ fn at_head(access: &Access, path: Option<&Key>) -> (Option<StateReply>, Position
     match path {
         None => {
             let (text, position) = committed.state(&audience);
-            (Some(text.reply(position.clone())), position)
+            (Some(text.reply(position)), position)
         }
         Some(path) => {
             let (text, position) = committed.state_part(path, &audience);
-            (text.map(|text| text.reply(position.clone())), position)
+            (text.map(|text| text.reply(position)), position)
         }
     }
 }
@@ -63,7 +63,7 @@ async fn fold(access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<
     let (committed, audience) = (Arc::clone(&access.live.committed), access.audience());
     let folded = tokio::task::spawn_blocking(move || committed.state_at(at.seq, path.as_ref(), &audience)).await;
     let (text, position): (Option<StateText>, _) = folded.map_err(|_| crate::relay::live::Fault::Internal)?;
-    Ok((text.map(|text| text.reply(position.clone())), position))
+    Ok((text.map(|text| text.reply(position)), position))
 }
 
 fn found(reply: Option<StateReply>, path: Option<&Key>, position: Position) -> Answer {

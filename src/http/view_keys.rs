@@ -51,9 +51,9 @@ pub(super) async fn list(editor: Editor) -> Answer {
 pub(super) async fn remove(Path((_, key_id)): Path<(String, String)>, editor: Editor) -> Answer {
     let name = key_id.clone();
     let removed = editor.access.live.edit_roster(move |roster| roster.delete_view_key(&name)).await?;
-    let grant =
-        removed.ok_or_else(|| Problem::new(Code::NotFound, format!("the meet has no view key {key_id:?}; GET view-keys lists them")))?;
-    grant.ended.cancel();
+    if !removed {
+        return Err(Problem::new(Code::NotFound, format!("the meet has no view key {key_id:?}; GET view-keys lists them")));
+    }
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 

@@ -120,6 +120,7 @@ impl LiveMeet {
     }
 
     /// Changes the roster; the change is durable, and only then visible, when this returns.
+    /// Streams of sessions and view keys that it takes away end. A caller that gives up waiting stops nothing.
     ///
     /// # Errors
     /// [`Fault::StorageFailed`]: nothing changed then.
@@ -151,6 +152,7 @@ impl LiveMeet {
         if before.sessions_document() != sessions {
             self.store.save(self.id, Document::Sessions, &sessions)?;
         }
+        before.cancel_missing(&after);
         *self.roster.write().unwrap_or_else(PoisonError::into_inner) = after;
         Ok(result)
     }

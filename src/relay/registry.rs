@@ -101,35 +101,31 @@ impl Registry {
     /// [`Fault::StorageFailed`] where it cannot be read.
     pub async fn open(&self, id: MeetId) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let slot = Arc::clone(self.meets().entry(id).or_default());
-        let opened = slot.get_or_try_init(|| self.read(id)).await;
-        match opened {
-            Ok(live) => Ok(Some(Arc::clone(live))),
-            Err(reason) => {
-                let mut meets = self.meets();
-                if meets.get(&id).is_some_and(|slot| !slot.initialized()) {
-                    meets.remove(&id);
-                }
-                reason.map_or(Ok(None), Err)
-            }
+        if let Some(live) = slot.get() {
+            return Ok(Some(Arc::clone(live)));
         }
+        let opened = self.start_opening(id, Arc::clone(&slot)).await;
+        let mut meets = self.meets();
+        // While somebody else still tries, the slot must stay: two slots would be two writers.
+        if !slot.initialized() && Arc::strong_count(&slot) == 2 {
+            meets.remove(&id);
+        }
+        opened
     }
 
-    /// An error of `None` means that there is no such meet.
-    async fn read(&self, id: MeetId) -> Result<Arc<LiveMeet>, Option<Fault>> {
+    /// Opens in a task of its own: opening may cut a torn tail, so a caller that gives up must
+    /// not let another one open the same log beside it.
+    async fn start_opening(&self, id: MeetId, slot: Arc<Slot>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let read = tokio::task::spawn_blocking(move || {
-            let stored = store.open(id)?;
-            stored.map(|stored| replay(id, stored, store, key, clock)).transpose()
-        });
-        match read.await {
-            Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts))),
-            Ok(Ok(None)) => Err(None),
-            Ok(Err(error)) => {
-                error!(meet = %id, %error, "the meet cannot be opened");
-                Err(Some(Fault::StorageFailed))
+        let opening = tokio::spawn(async move {
+            let opened = slot.get_or_try_init(|| read(id, store, key, clock)).await;
+            match opened {
+                Ok(live) => Ok(Some(Arc::clone(live))),
+                Err(None) => Ok(None),
+                Err(Some(fault)) => Err(fault),
             }
-            Err(_) => Err(Some(Fault::Internal)),
-        }
+        });
+        opening.await.unwrap_or(Err(Fault::Internal))
     }
 
     /// Takes a meet away from its readers and deletes it.
@@ -161,7 +157,7 @@ impl Registry {
         let now = self.clock.now();
         let in_use = |slot: &Arc<Slot>| match slot.get() {
             Some(live) => Arc::strong_count(slot) > 1 || Arc::strong_count(live) > 1 || now.since(live.touched()) < idle,
-            None => true,
+            None => Arc::strong_count(slot) > 1,
         };
         self.meets().retain(|_, slot| in_use(slot));
     }
@@ -173,6 +169,23 @@ impl Registry {
 
     fn meets(&self) -> MutexGuard<'_, HashMap<MeetId, Arc<Slot>>> {
         self.meets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Reads and replays a meet. An error of `None` means that there is no such meet.
+async fn read(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Result<Arc<LiveMeet>, Option<Fault>> {
+    let read = tokio::task::spawn_blocking(move || {
+        let stored = store.open(id)?;
+        stored.map(|stored| replay(id, stored, store, key, clock)).transpose()
+    });
+    match read.await {
+        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts))),
+        Ok(Ok(None)) => Err(None),
+        Ok(Err(error)) => {
+            error!(meet = %id, %error, "the meet cannot be opened");
+            Err(Some(Fault::StorageFailed))
+        }
+        Err(_) => Err(Some(Fault::Internal)),
     }
 }
 

@@ -134,6 +134,10 @@ impl FileStore {
 
     fn journal(&self, log: &Path) -> Result<Box<dyn Journal>, StoreError> {
         let file = OpenOptions::new().append(true).open(log).map_err(at("opening", log))?;
+        if self.fsync == Fsync::Always {
+            // What a killed server wrote but did not sync is about to be shown, so it must be durable first.
+            file.sync_data().map_err(at("syncing", log))?;
+        }
         Ok(Box::new(FileJournal { file, fsync: self.fsync }))
     }
 }

@@ -57,7 +57,6 @@ pub struct Damage {
 
 /// A record as it was stored.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "nearly all are entries")]
 pub enum StoredRecord {
     /// An entry of the log.
     Entry {
@@ -133,6 +132,7 @@ struct AnyVersion {
     version: u32,
 }
 
+#[derive(Clone, Copy)]
 struct Line<'a> {
     text: &'a [u8],
     /// Whether a line feed ended it.

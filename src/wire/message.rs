@@ -72,7 +72,7 @@ pub enum Status {
 }
 
 /// A place in the log: number, cursor and, for editors, the whole chain value.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Position {
     /// The number.

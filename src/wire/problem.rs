@@ -192,6 +192,7 @@ impl Problem {
             code: self.code,
             msg_type: self.code.msg_type(),
             request_id,
+            retry_after_seconds: self.retry_after,
             extra: &self.extra,
         };
         serde_json::to_string(&body).expect("plain members")
@@ -209,6 +210,8 @@ struct Body<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     msg_type: Option<&'static str>,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_after_seconds: Option<u32>,
     #[serde(flatten)]
     extra: &'a Extra,
 }
@@ -235,9 +238,9 @@ pub enum Extra {
         problem: Box<Rejection>,
         remaining: Vec<u64>,
         #[serde(flatten)]
-        news: News,
+        news: Box<News>,
     },
-    Stale(News),
+    Stale(Box<News>),
     Errors {
         errors: Vec<FieldError>,
     },
