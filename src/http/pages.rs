@@ -28,6 +28,11 @@ pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
     file("index.html", &headers).ok_or(not_found(uri).await)
 }
 
+/// `GET /overlay/`: shows one meet; which one and with what key its own URL tells the page.
+pub(super) async fn overlay(uri: Uri, headers: HeaderMap) -> Answer {
+    file("overlay.html", &headers).ok_or(not_found(uri).await)
+}
+
 /// `GET /web/{path}`
 pub(super) async fn asset(Path(path): Path<String>, uri: Uri, headers: HeaderMap) -> Answer {
     file(&path, &headers).ok_or(not_found(uri).await)

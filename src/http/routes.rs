@@ -12,8 +12,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use super::{App, cors, demo, events, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 20] = [
+pub const PATHS: [&str; 21] = [
     "/",
+    "/overlay/",
     "/web/{path}",
     "/problems/{code}",
     "/openapi.yaml",
@@ -56,6 +57,7 @@ pub fn router(app: Arc<App>) -> Router {
 fn table() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(pages::start))
+        .route("/overlay/", get(pages::overlay))
         .route("/web/{*path}", get(pages::asset))
         .route("/problems/{code}", get(pages::problem))
         .route("/openapi.yaml", get(pages::openapi))
