@@ -21,9 +21,9 @@ use crate::wire::problem::{Code, Extra, FieldError, Problem};
 /// A handler's answer.
 pub(super) type Answer = Result<Response, Problem>;
 
-/// A message as a response.
+/// A message as a response. It ends its line, so that replies in a shell do not run together.
 pub(super) fn json(status: StatusCode, message: &Message) -> Response {
-    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], message.to_json()).into_response()
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], message.to_json() + "\n").into_response()
 }
 
 impl IntoResponse for Problem {
@@ -65,7 +65,7 @@ fn fill(response: &mut Response, problem: &Problem, id: &str) {
     }
     // What the router said about its empty body is no longer true.
     headers.remove(axum::http::header::CONTENT_LENGTH);
-    *response.body_mut() = Body::from(problem.to_json(id));
+    *response.body_mut() = Body::from(problem.to_json(id) + "\n");
 }
 
 /// No such address.

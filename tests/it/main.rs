@@ -11,5 +11,6 @@
 
 mod contract;
 mod layers;
+mod readme;
 mod smoke;
 mod support;
