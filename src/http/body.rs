@@ -69,10 +69,16 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     let value = serde_path_to_error::deserialize(&mut input).map_err(|error| {
         let pointer = pointer(error.path());
         let error = error.into_inner();
-        if error.is_data() { invalid(vec![FieldError { pointer, detail: error.to_string() }]) } else { malformed(error.to_string()) }
+        if error.is_data() { invalid(vec![FieldError { pointer, detail: without_position(&error) }]) } else { malformed(error.to_string()) }
     })?;
     input.end().map_err(|error| malformed(error.to_string()))?;
     Ok(value)
+}
+
+/// The pointer says where; a line and a column of what a program sent help nobody.
+fn without_position(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.split(" at line ").next().unwrap_or(&text).to_owned()
 }
 
 fn malformed(what: impl Into<String>) -> Problem {

@@ -37,6 +37,7 @@ pub struct LocationSpec {
     /// Its name.
     pub location_name: String,
     /// Larger numbers overrule smaller ones.
+    #[serde(deserialize_with = "whole")]
     pub priority: i64,
 }
 
@@ -80,6 +81,7 @@ pub struct Sync {
     #[serde(default)]
     pub wait: f64,
     /// Entries in the reply, about.
+    #[serde(default, deserialize_with = "count")]
     pub limit: Option<u64>,
     /// Each by itself, or all or nothing.
     #[serde(default)]
@@ -102,7 +104,7 @@ pub struct Update {
     #[serde(default)]
     pub op: Op,
     /// The client's own number for it.
-    #[serde(default, deserialize_with = "sequence_number")]
+    #[serde(default, deserialize_with = "count")]
     pub local_seq_num: Option<u64>,
     /// What the client had seen.
     #[serde(default, deserialize_with = "cursor")]
@@ -123,6 +125,7 @@ pub struct CreateViewKey {
     /// What it is for, in words.
     pub label: String,
     /// Its life in seconds; without it the key lives until it is deleted.
+    #[serde(default, deserialize_with = "count")]
     pub expires_in: Option<u64>,
 }
 
@@ -130,46 +133,79 @@ fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Box<RawValue>>,
     Box::<RawValue>::deserialize(input).map(Some)
 }
 
-fn sequence_number<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
-    let number = Option::<u64>::deserialize(input)?;
-    match number {
-        Some(number) if number >= SEQ_END => Err(D::Error::custom(format!("{number} is above 9007199254740991"))),
-        number => Ok(number),
+/// A whole number that JavaScript counts exactly; `17` and `17.0` are the same.
+struct Whole(i64);
+
+impl<'de> Deserialize<'de> for Whole {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Whole, D::Error> {
+        struct WholeVisitor;
+        impl Visitor<'_> for WholeVisitor {
+            type Value = Whole;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a whole number")
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Whole, E> {
+                let exact = Some(number).filter(|number| *number < SEQ_END).and_then(|number| i64::try_from(number).ok());
+                exact.map(Whole).ok_or_else(|| E::custom(format!("{number} is above 9007199254740991")))
+            }
+            fn visit_i64<E: Error>(self, number: i64) -> Result<Whole, E> {
+                let exact = Some(number).filter(|number| number.unsigned_abs() < SEQ_END);
+                exact.map(Whole).ok_or_else(|| E::custom(format!("{number} is below -9007199254740991")))
+            }
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Whole, E> {
+                if number.fract() == 0.0 && number.abs() < SEQ_END as f64 {
+                    return Ok(Whole(number as i64));
+                }
+                Err(E::custom(format!("{number} is not a whole number from -9007199254740991 to 9007199254740991")))
+            }
+        }
+        input.deserialize_any(WholeVisitor)
     }
 }
 
+fn whole<'de, D: Deserializer<'de>>(input: D) -> Result<i64, D::Error> {
+    Whole::deserialize(input).map(|Whole(number)| number)
+}
+
+/// A whole number from 0 up; `null` is the same as leaving it out.
+fn count<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
+    let number = Option::<Whole>::deserialize(input)?;
+    let count = |Whole(number)| u64::try_from(number).map_err(|_| D::Error::custom(format!("{number} is below 0")));
+    number.map(count).transpose()
+}
+
+/// A cursor; `null` is the same as leaving it out.
 fn cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Cursor>, D::Error> {
-    struct OptionalCursor;
-    impl<'de> Visitor<'de> for OptionalCursor {
-        type Value = Option<Cursor>;
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
-        }
-        fn visit_none<E>(self) -> Result<Self::Value, E> {
-            Ok(None)
-        }
-        fn visit_some<D: Deserializer<'de>>(self, input: D) -> Result<Self::Value, D::Error> {
-            required_cursor(input).map(Some)
-        }
-    }
-    input.deserialize_option(OptionalCursor)
+    Option::<CursorIn>::deserialize(input).map(|cursor| cursor.map(|CursorIn(cursor)| cursor))
 }
 
 fn required_cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Cursor, D::Error> {
-    struct AnyCursor;
-    impl Visitor<'_> for AnyCursor {
-        type Value = Cursor;
-        fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-            f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
+    CursorIn::deserialize(input).map(|CursorIn(cursor)| cursor)
+}
+
+/// A cursor as a number or a string.
+struct CursorIn(Cursor);
+
+impl<'de> Deserialize<'de> for CursorIn {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<CursorIn, D::Error> {
+        struct CursorVisitor;
+        impl Visitor<'_> for CursorVisitor {
+            type Value = CursorIn;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<CursorIn, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_f64<E: Error>(self, number: f64) -> Result<CursorIn, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<CursorIn, E> {
+                text.parse().map(CursorIn).map_err(E::custom)
+            }
         }
-        fn visit_u64<E: Error>(self, number: u64) -> Result<Cursor, E> {
-            self.visit_str(&number.to_string())
-        }
-        fn visit_str<E: Error>(self, text: &str) -> Result<Cursor, E> {
-            text.parse().map_err(E::custom)
-        }
+        input.deserialize_any(CursorVisitor)
     }
-    input.deserialize_any(AnyCursor)
 }
 
 #[cfg(test)]
@@ -187,6 +223,7 @@ mod tests {
     fn cursors_come_as_numbers_and_strings() {
         let after = |text: &str| serde_json::from_str::<Sync>(&format!("{{\"after\":{text}}}")).map(|sync| sync.after.to_string());
         assert_eq!(after("7").unwrap(), "7");
+        assert_eq!(after("7.0").unwrap(), "7");
         assert_eq!(after("\"7-0a0b0c0d\"").unwrap(), "7-0a0b0c0d");
         for wrong in ["-1", "1.5", "\"x\"", "null", "true", "9007199254740992"] {
             assert!(after(wrong).is_err(), "{wrong}");
@@ -200,5 +237,7 @@ mod tests {
         assert!(read("9007199254740992").is_err());
         assert!(read("-1").is_err());
         assert!(read("1.5").is_err());
+        assert_eq!(read("17.0").unwrap().local_seq_num, Some(17));
+        assert_eq!(read("null").unwrap().local_seq_num, None);
     }
 }
