@@ -1,12 +1,13 @@
 //! The demo: a real meet, replayed lap after lap at a pace that can be watched.
 
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::auth::password::PasswordHash;
@@ -18,6 +19,7 @@ use crate::meet::settings::Settings;
 use crate::meet::update::{Batch, Mode, Op, Proposal, Writer};
 use crate::relay::live::{Fault, LiveMeet};
 use crate::relay::registry::MeetSpec;
+use crate::store::files::private_file;
 
 /// The trace of a meet of 34 lifters; their names are invented, the lifting is real
 /// (data of the OpenPowerlifting project, <https://www.openpowerlifting.org>).
@@ -71,10 +73,10 @@ impl Demo {
         Demo { app, note: data_dir.join("demo.json"), speed, actions: actions(TRACE) }
     }
 
-    /// Laps until the server stops.
+    /// Laps until the server stops; the last one is cleared away.
     pub(super) async fn run(self) {
         let stopping = self.app.stopping.clone();
-        self.clear_last_start().await;
+        self.clear().await;
         let laps = async {
             let mut before = None;
             for lap in 1.. {
@@ -88,13 +90,18 @@ impl Demo {
                 }
             }
         };
-        until(&stopping, laps).await;
+        tokio::select! {
+            () = stopping.cancelled() => self.clear().await,
+            () = laps => {}
+        }
     }
 
-    async fn clear_last_start(&self) {
+    /// Removes the meet that the note names: this start's last one, or that of a start that was killed.
+    async fn clear(&self) {
         let note = std::fs::read(&self.note).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
         if let Some(Ok(meet)) = note.map(|note| note.meet_id.parse::<MeetId>()) {
             let _ = self.app.registry.remove(meet).await;
+            let _ = std::fs::remove_file(&self.note);
         }
     }
 
@@ -127,7 +134,8 @@ impl Demo {
 
     fn remember(&self, meet: MeetId) {
         let note = serde_json::to_vec(&Note { meet_id: meet.digits() }).unwrap_or_default();
-        if let Err(error) = std::fs::write(&self.note, note) {
+        let write = || private_file(&self.note, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(&note);
+        if let Err(error) = write() {
             warn!(%error, "the demo's note could not be written");
         }
     }
@@ -149,13 +157,6 @@ impl Demo {
             tokio::time::sleep(pause / self.speed).await;
         }
         Ok(())
-    }
-}
-
-async fn until(stopping: &CancellationToken, work: impl Future<Output = ()>) {
-    tokio::select! {
-        () = stopping.cancelled() => {}
-        () = work => {}
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,9 @@ use crate::store::files::{FileStore, Fsync};
 use super::config::{Config, ServeArgs};
 use super::demo::Demo;
 use super::{Exit, logging, print, server_key, tell};
+
+/// How long clearing the demo away may hold up the end.
+const DEMO_CLEARING: Duration = Duration::from_millis(200);
 
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: ServeArgs) -> Exit {
@@ -62,10 +66,7 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
-    if let Some(speed) = config.demo_speed {
-        let demo = Demo::new(Arc::clone(&app), &config.data_dir, speed);
-        tokio::spawn(demo.run());
-    }
+    let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     let stopping = app.stopping.clone();
     let server = tokio::spawn(serve(listener, routes::router(app), stopping));
     greet(config, key_path, address);
@@ -73,6 +74,9 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
         write_ready(path, address).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     server.await.map_err(|error| error.to_string())?;
+    if let Some(demo) = demo {
+        let _ = tokio::time::timeout(DEMO_CLEARING, demo).await;
+    }
     info!("stopped");
     Ok(())
 }

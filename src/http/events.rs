@@ -204,10 +204,10 @@ impl EventStream {
         };
         tokio::select! {
             biased;
+            () = self.app.stopping.cancelled() => Wake::End(EndReason::Shutdown),
             () = self.access.grant.ended.cancelled() => Wake::End(EndReason::Revoked),
             () = self.access.live.ended.cancelled() => Wake::End(EndReason::Revoked),
             () = at(expiry) => Wake::End(EndReason::Expired),
-            () = self.app.stopping.cancelled() => Wake::End(EndReason::Shutdown),
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
             () = self.follower.news() => Wake::News,
