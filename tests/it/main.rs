@@ -2,6 +2,11 @@
 #![allow(missing_docs, unreachable_pub, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod contract;
+mod crowd;
+mod injection;
 mod layers;
+mod long_polls;
 mod smoke;
+mod streams;
 mod support;
+mod viewers;
