@@ -17,13 +17,13 @@ use super::App;
 use super::access::Access;
 use super::params::Params;
 use super::reply::{Answer, json};
-use super::updates::{follow, long_poll};
+use super::updates::{check, follow, long_poll};
 
 /// `GET /v1/meets/{meetId}/state`
 pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let (path, wait) = (params.path()?, params.wait()?);
     if let Some(at) = params.cursor("at")? {
-        follow(&access, at)?;
+        check(&access, at)?;
         let (text, position) = fold(&access, at, path.clone()).await?;
         return if matches(&headers, &position) { Ok(not_modified(&position)) } else { found(text, path.as_ref(), position) };
     }

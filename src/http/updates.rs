@@ -25,12 +25,17 @@ pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Pa
     Ok(json(StatusCode::OK, &Message::UpdateRelay(follower.page(limit))))
 }
 
-/// A follower that goes on from a cursor of this log.
+/// Refuses a cursor that is none of this log.
+pub(super) fn check(access: &Access, cursor: Cursor) -> Result<(), Problem> {
+    access.live.committed.check(cursor).map_err(|error| lost(&access.live, error, &access.audience()))
+}
+
+/// A follower that goes on from a cursor of this log; its holder has everything up to there.
 pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem> {
-    let (live, audience) = (&access.live, access.audience());
-    live.committed.check(after).map_err(|error| lost(live, error, &audience))?;
+    check(access, after)?;
+    let live = &access.live;
     live.presence.saw(&access.grant.holder, Some(after.seq), live.now());
-    Ok(Follower::new(Arc::clone(&live.committed), audience, after.seq))
+    Ok(Follower::new(Arc::clone(&live.committed), access.audience(), after.seq))
 }
 
 /// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends.

@@ -179,7 +179,8 @@ impl Committed {
     pub fn state_cut(&self, paths: &[Key], audience: &Audience) -> (StateText, Position) {
         let view = self.view();
         let mut cut = State::default();
-        for path in paths {
+        // The parents of a private key would tell that something stands there.
+        for path in paths.iter().filter(|path| audience.sees(path.as_str())) {
             let path = shown_path(&view.state, path);
             if let Some(value) = view.state.get(&path) {
                 cut.fold(&path, Some(value.clone()));

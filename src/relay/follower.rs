@@ -99,7 +99,8 @@ impl Follower {
 
     fn filter(&self, mut page: Page) -> Option<Page> {
         if !self.paths.is_empty() {
-            let wanted = |key: &str| self.paths.iter().any(|path| overlap(path.as_str(), key));
+            // What passed a filter would tell a viewer the key of an opaque entry.
+            let wanted = |key: &str| self.paths.iter().any(|path| overlap(path.as_str(), key)) && self.audience.sees(key);
             page.updates_relayed.entries.retain(|entry| wanted(&entry.fields.update_key));
         }
         (!page.updates_relayed.entries.is_empty()).then_some(page)

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::meet::entry::Entry;
+use crate::meet::key::Key;
 use crate::meet::settings::PrivatePaths;
 
 /// A kind of reader.
@@ -27,6 +28,14 @@ impl Audience {
     /// `editor` or `viewer`, as HELLO says it.
     pub fn role(&self) -> &'static str {
         if self.is_editor() { "editor" } else { "viewer" }
+    }
+
+    /// Whether this reader may know that an entry is about `key`.
+    pub fn sees(&self, key: &str) -> bool {
+        match self {
+            Audience::Editor => true,
+            Audience::Viewer(paths) => Key::parse(key).is_ok_and(|key| !paths.hides(&key)),
+        }
     }
 
     /// An entry as this reader sees it.

@@ -10,7 +10,12 @@
 )]
 
 mod contract;
+mod crowd;
+mod injection;
 mod layers;
+mod long_polls;
 mod readme;
 mod smoke;
+mod streams;
 mod support;
+mod viewers;

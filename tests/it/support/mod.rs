@@ -5,6 +5,7 @@
 pub mod client;
 pub mod contract;
 pub mod process;
+pub mod raw;
 pub mod server;
 pub mod stream;
 pub mod traces;
