@@ -37,7 +37,13 @@ pub struct Registry {
 }
 
 /// A meet that is open or being opened.
-type Slot = OnceCell<Arc<LiveMeet>>;
+#[derive(Default)]
+struct Slot {
+    live: OnceCell<Arc<LiveMeet>>,
+    /// Held while the store reads the meet. A request that is given up leaves its reading behind,
+    /// and what that cuts off as a torn tail must not be what a later reading has appended to.
+    reading: Mutex<()>,
+}
 
 /// What a meet is created from.
 #[derive(Debug)]
@@ -91,7 +97,8 @@ impl Registry {
         let id = parts.id;
         let live = Arc::new(LiveMeet::start(parts));
         info!(meet = %id, "meet created");
-        self.meets().insert(id, Arc::new(OnceCell::new_with(Some(Arc::clone(&live)))));
+        let slot = Slot { live: OnceCell::new_with(Some(Arc::clone(&live))), ..Slot::default() };
+        self.meets().insert(id, Arc::new(slot));
         Ok(live)
     }
 
@@ -101,23 +108,31 @@ impl Registry {
     /// [`Fault::StorageFailed`] where it cannot be read.
     pub async fn open(&self, id: MeetId) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let slot = Arc::clone(self.meets().entry(id).or_default());
-        let opened = slot.get_or_try_init(|| self.read(id)).await;
+        let opened = slot.live.get_or_try_init(|| self.read(id, Arc::clone(&slot))).await.map(Arc::clone);
         match opened {
-            Ok(live) => Ok(Some(Arc::clone(live))),
+            Ok(live) => Ok(Some(live)),
             Err(reason) => {
-                let mut meets = self.meets();
-                if meets.get(&id).is_some_and(|slot| !slot.initialized()) {
-                    meets.remove(&id);
-                }
+                self.forget_unopened(id, slot);
                 reason.map_or(Ok(None), Err)
             }
         }
     }
 
+    /// Drops a slot in which nothing opened. While others hold it, it stays: one of them may open
+    /// the meet, and another slot beside it would mean a second writer on the same log.
+    fn forget_unopened(&self, id: MeetId, slot: Arc<Slot>) {
+        let mut meets = self.meets();
+        drop(slot);
+        if meets.get(&id).is_some_and(|slot| !slot.live.initialized() && Arc::strong_count(slot) == 1) {
+            meets.remove(&id);
+        }
+    }
+
     /// An error of `None` means that there is no such meet.
-    async fn read(&self, id: MeetId) -> Result<Arc<LiveMeet>, Option<Fault>> {
+    async fn read(&self, id: MeetId, slot: Arc<Slot>) -> Result<Arc<LiveMeet>, Option<Fault>> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
         let read = tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = slot.reading.lock().unwrap_or_else(PoisonError::into_inner);
             let stored = store.open(id)?;
             stored.map(|stored| replay(id, stored, store, key, clock)).transpose()
         });
@@ -138,7 +153,7 @@ impl Registry {
     /// [`Fault::StorageFailed`]
     pub async fn remove(&self, id: MeetId) -> Result<(), Fault> {
         let slot = self.meets().remove(&id);
-        if let Some(live) = slot.as_ref().and_then(|slot| slot.get()) {
+        if let Some(live) = slot.as_ref().and_then(|slot| slot.live.get()) {
             live.ended.cancel();
         }
         let store = Arc::clone(&self.store);
@@ -157,13 +172,10 @@ impl Registry {
         }
     }
 
-    fn close_idle_now(&self, idle: Duration) {
+    pub(super) fn close_idle_now(&self, idle: Duration) {
         let now = self.clock.now();
-        let in_use = |slot: &Arc<Slot>| match slot.get() {
-            Some(live) => Arc::strong_count(slot) > 1 || Arc::strong_count(live) > 1 || now.since(live.touched()) < idle,
-            None => true,
-        };
-        self.meets().retain(|_, slot| in_use(slot));
+        let is_used = |live: &Arc<LiveMeet>| Arc::strong_count(live) > 1 || live.is_writing() || now.since(live.touched()) < idle;
+        self.meets().retain(|_, slot| Arc::strong_count(slot) > 1 || slot.live.get().is_some_and(is_used));
     }
 
     /// How many meets are open.
