@@ -51,6 +51,8 @@ pub struct LiveMeet {
     /// `None` for a meet that is read-only because its log is damaged.
     mailbox: Option<mpsc::Sender<Push>>,
     failed: Arc<AtomicBool>,
+    /// Shared with every push that has not been answered.
+    pending: Arc<()>,
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
@@ -85,8 +87,9 @@ impl LiveMeet {
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());
-        let (presence, roster_edit, ended) = Default::default();
-        LiveMeet { id, committed, presence, roster: RwLock::new(roster), roster_edit, mailbox, failed, store, key, clock, touched, ended }
+        let (presence, roster_edit, pending, ended) = Default::default();
+        let roster = RwLock::new(roster);
+        LiveMeet { id, committed, presence, roster, roster_edit, mailbox, failed, pending, store, key, clock, touched, ended }
     }
 
     /// Gives a batch to the writer and waits for what becomes of it; what it committed is durable then.
@@ -96,7 +99,7 @@ impl LiveMeet {
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
         let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
         let (reply, decision) = oneshot::channel();
-        mailbox.try_send(Push { batch, reply }).map_err(|error| match error {
+        mailbox.try_send(Push { batch, reply, _pending: Arc::clone(&self.pending) }).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Fault::Internal,
         })?;
@@ -106,6 +109,11 @@ impl LiveMeet {
     /// Whether updates are refused because the disk failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether a push is on its way to the disk, though its sender may have gone.
+    pub(super) fn is_writing(&self) -> bool {
+        Arc::strong_count(&self.pending) > 1
     }
 
     /// Who belongs to the meet. Held for a moment only.

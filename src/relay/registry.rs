@@ -91,7 +91,8 @@ impl Registry {
         let id = parts.id;
         let live = Arc::new(LiveMeet::start(parts));
         info!(meet = %id, "meet created");
-        self.meets().insert(id, Arc::new(OnceCell::new_with(Some(Arc::clone(&live)))));
+        let slot = OnceCell::new_with(Some(Arc::clone(&live)));
+        self.meets().insert(id, Arc::new(slot));
         Ok(live)
     }
 
@@ -153,13 +154,10 @@ impl Registry {
         }
     }
 
-    fn close_idle_now(&self, idle: Duration) {
+    pub(super) fn close_idle_now(&self, idle: Duration) {
         let now = self.clock.now();
-        let in_use = |slot: &Arc<Slot>| match slot.get() {
-            Some(live) => Arc::strong_count(slot) > 1 || Arc::strong_count(live) > 1 || now.since(live.touched()) < idle,
-            None => Arc::strong_count(slot) > 1,
-        };
-        self.meets().retain(|_, slot| in_use(slot));
+        let is_used = |live: &Arc<LiveMeet>| Arc::strong_count(live) > 1 || live.is_writing() || now.since(live.touched()) < idle;
+        self.meets().retain(|_, slot| Arc::strong_count(slot) > 1 || slot.get().is_some_and(is_used));
     }
 
     /// How many meets are open.

@@ -22,6 +22,8 @@ use super::live::Fault;
 pub(super) struct Push {
     pub(super) batch: Batch,
     pub(super) reply: oneshot::Sender<Result<Decision, Fault>>,
+    /// Keeps the meet open until this is answered, even where nobody waits for the answer any more.
+    pub(super) _pending: Arc<()>,
 }
 
 /// Carries out batches until its mailbox is closed and empty.
@@ -66,14 +68,14 @@ impl Writer {
             group.decisions.push(decision);
             taken += 1;
         }
-        group.replies = waiting.drain(..taken).map(|push| push.reply).collect();
+        group.pushes = waiting.drain(..taken).collect();
         group
     }
 
     /// Makes a group durable, shows it, answers it. `None` when the disk failed: what this meet
     /// holds in memory is then ahead of the disk, so it is dropped, never shown.
     async fn write(mut self, group: Group) -> Option<Writer> {
-        let Group { records, decisions, replies, .. } = group;
+        let Group { records, decisions, pushes, .. } = group;
         if !records.is_empty() {
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
             let synced = tokio::task::spawn_blocking(move || {
@@ -81,20 +83,20 @@ impl Writer {
                 (self, records, result)
             });
             let Ok((writer, records, result)) = synced.await else {
-                answer(replies, || Err(Fault::Internal));
+                answer(pushes, || Err(Fault::Internal));
                 return None;
             };
             if let Err(error) = result {
                 error!(meet = %writer.id, %error, "the log could not be written: the meet takes no more updates until it is opened again");
                 writer.failed.store(true, Ordering::Release);
-                answer(replies, || Err(Fault::StorageFailed));
+                answer(pushes, || Err(Fault::StorageFailed));
                 return None;
             }
             writer.committed.publish(&entries(&records));
             self = writer;
         }
         let mut decisions = decisions.into_iter();
-        answer(replies, || decisions.next().ok_or(Fault::Internal));
+        answer(pushes, || decisions.next().ok_or(Fault::Internal));
         Some(self)
     }
 }
@@ -105,7 +107,7 @@ struct Group {
     records: Vec<Record>,
     bytes: usize,
     decisions: Vec<Decision>,
-    replies: Vec<oneshot::Sender<Result<Decision, Fault>>>,
+    pushes: Vec<Push>,
 }
 
 impl Group {
@@ -128,16 +130,16 @@ fn entries(records: &[Record]) -> Vec<Arc<Entry>> {
 }
 
 /// A client that went away hears nothing; its updates are in the log all the same.
-fn answer(replies: Vec<oneshot::Sender<Result<Decision, Fault>>>, mut with: impl FnMut() -> Result<Decision, Fault>) {
-    for reply in replies {
-        let _ = reply.send(with());
+fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) {
+    for push in pushes {
+        let _ = push.reply.send(with());
     }
 }
 
 /// After a failure: everything that waits, and all that comes, is told so.
 async fn refuse_all(mut mailbox: mpsc::Receiver<Push>, waiting: Vec<Push>) {
-    answer(waiting.into_iter().map(|push| push.reply).collect(), || Err(Fault::StorageFailed));
+    answer(waiting, || Err(Fault::StorageFailed));
     while let Some(push) = mailbox.recv().await {
-        answer(vec![push.reply], || Err(Fault::StorageFailed));
+        answer(vec![push], || Err(Fault::StorageFailed));
     }
 }

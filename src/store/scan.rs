@@ -96,13 +96,14 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
     let mut bad = None;
     while let Some(line) = lines.next() {
         line_number += 1;
-        if let Err(what) = reader.line(line) {
+        if let Err(what) = reader.line(&line) {
+            reader.durable = durable_in(&line).map_or(reader.durable, |durable| durable.max(reader.durable));
             bad = Some((line_number, what));
             break;
         }
         reader.mark(lines.at, line_number);
     }
-    let durable = lines.by_ref().filter_map(durable_in).fold(reader.durable, u64::max);
+    let durable = lines.filter_map(|line| durable_in(&line)).fold(reader.durable, u64::max);
     Ok(reader.finish(header, bytes.len(), bad, durable))
 }
 
@@ -155,10 +156,16 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// What some line says was durable, whether or not the lines before it are sound.
-fn durable_in(line: Line) -> Option<u64> {
-    split_sum(line.text)?;
-    serde_json::from_slice::<AnyBody>(line.text).ok().map(|body| body.durable)
+/// What some line says was durable, whether or not the lines before it are sound. A line feed that
+/// was lost runs lines together, so another one may begin wherever one could have ended.
+fn durable_in(line: &Line) -> Option<u64> {
+    let said = |text: &[u8]| {
+        split_sum(text)?;
+        serde_json::from_slice::<AnyBody>(text).ok().map(|body| body.durable)
+    };
+    let ends = (0..line.text.len()).filter(|&at| split_sum(&line.text[..at]).is_some());
+    let starts = std::iter::once(0).chain(ends.map(|end| end + 1));
+    starts.filter_map(|start| said(&line.text[start..])).max()
 }
 
 /// The end of the last whole commit.
@@ -178,7 +185,7 @@ struct Reader {
 }
 
 impl Reader {
-    fn line(&mut self, line: Line) -> Result<(), String> {
+    fn line(&mut self, line: &Line) -> Result<(), String> {
         let (body, sum) = split_sum(line.text).ok_or("it does not end with its sum")?;
         if !line.ended {
             return Err("it does not end with a line feed".to_owned());

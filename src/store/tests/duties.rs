@@ -1,0 +1,144 @@
+//! The duties that `store/mod.rs` names, for every store.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::meet::id::MeetId;
+use crate::store::files::{FileStore, Fsync};
+use crate::store::memory::MemoryStore;
+use crate::store::scan::Rest;
+use crate::store::{Document, Store, StoreError};
+
+use super::{DAY, Script, append_one_more, id, new_meet, sum_of, told, written};
+
+/// A store that can be closed and opened again, as by a restart.
+trait Medium {
+    fn open(&self) -> Arc<dyn Store>;
+}
+
+impl Medium for MemoryStore {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(self.clone())
+    }
+}
+
+struct Folder(PathBuf);
+
+impl Medium for Folder {
+    fn open(&self) -> Arc<dyn Store> {
+        Arc::new(FileStore::open(&self.0, Fsync::Always).unwrap())
+    }
+}
+
+/// Holds both stores to a duty.
+fn every_store(duty: impl Fn(&dyn Medium)) {
+    duty(&MemoryStore::default());
+    let folder = tempfile::tempdir().unwrap();
+    duty(&Folder(folder.path().join("data")));
+}
+
+#[test]
+fn a_meet_is_there_from_its_creation_on() {
+    every_store(|medium| {
+        let store = medium.open();
+        assert!(store.open(id()).unwrap().is_none());
+        let new = new_meet(id());
+        drop(store.create(id(), &new).unwrap());
+        drop(store);
+        let stored = medium.open().open(id()).unwrap().unwrap();
+        assert_eq!((stored.scan.header.meet_id, stored.scan.rest), (id().digits(), Rest::Nothing));
+        assert_eq!((stored.scan.sound_bytes, stored.scan.sum), (new.header.len(), sum_of(&new.header)));
+        assert_eq!((stored.auth, stored.sessions), (new.auth, Some(new.sessions)));
+        assert!(stored.scan.records.is_empty() && stored.journal.is_some());
+    });
+}
+
+#[test]
+fn no_meet_is_made_over_another_one() {
+    every_store(|medium| {
+        let store = medium.open();
+        let mut journal = store.create(id(), &new_meet(id())).unwrap();
+        append_one_more(&mut Script::new(), &mut *journal, sum_of(&new_meet(id()).header));
+        assert!(matches!(store.create(id(), &new_meet(id())), Err(StoreError::Exists)));
+        assert_eq!(store.open(id()).unwrap().unwrap().scan.records.len(), 1);
+        store.finish(id()).unwrap();
+        assert!(matches!(store.create(id(), &new_meet(id())), Err(StoreError::Exists)), "the id of a finished meet is taken");
+    });
+}
+
+#[test]
+fn what_was_appended_is_there_after_a_restart() {
+    every_store(|medium| {
+        let log = written(DAY);
+        let store = medium.open();
+        let mut journal = store.create(id(), &new_meet(id())).unwrap();
+        let mut from = log.header_end();
+        for line in log.lines.iter().filter(|line| line.whole) {
+            journal.append(&log.bytes[from..line.end]).unwrap();
+            from = line.end;
+        }
+        drop((journal, store));
+        let store = medium.open();
+        let stored = store.open(id()).unwrap().unwrap();
+        assert_eq!((&stored.scan.rest, stored.scan.sound_bytes), (&Rest::Nothing, log.bytes.len()));
+        assert_eq!(stored.scan.records.len(), log.lines.len());
+        let (before, sum): (Vec<String>, u32) = (stored.scan.records.iter().map(told).collect(), stored.scan.sum);
+        append_one_more(&mut Script::replayed(stored.scan), &mut *stored.journal.unwrap(), sum);
+        let again = store.open(id()).unwrap().unwrap().scan;
+        assert_eq!((&again.rest, again.records.len()), (&Rest::Nothing, before.len() + 1));
+        assert!(again.records.iter().map(told).take(before.len()).eq(before));
+    });
+}
+
+#[test]
+fn documents_are_replaced_whole_and_one_by_one() {
+    every_store(|medium| {
+        let store = medium.open();
+        let new = new_meet(id());
+        drop(store.create(id(), &new).unwrap());
+        store.save(id(), Document::Auth, b"short").unwrap();
+        let stored = store.open(id()).unwrap().unwrap();
+        assert_eq!((stored.auth, stored.sessions), (b"short".to_vec(), Some(new.sessions)));
+        store.save(id(), Document::Sessions, b"much longer than before, and with a second line\n").unwrap();
+        drop(store);
+        let stored = medium.open().open(id()).unwrap().unwrap();
+        assert_eq!(stored.auth, b"short");
+        assert_eq!(stored.sessions.unwrap(), b"much longer than before, and with a second line\n");
+    });
+}
+
+#[test]
+fn a_finished_meet_is_no_longer_among_the_current_ones() {
+    every_store(|medium| {
+        let store = medium.open();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        store.finish(id()).unwrap();
+        assert!(store.open(id()).unwrap().is_none());
+    });
+}
+
+#[test]
+fn a_removed_meet_leaves_nothing_and_its_id_is_free() {
+    every_store(|medium| {
+        let other = MeetId::from_random(1);
+        let store = medium.open();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        drop(store.create(other, &new_meet(other)).unwrap());
+        store.remove(id()).unwrap();
+        assert!(store.open(id()).unwrap().is_none());
+        assert!(store.open(other).unwrap().is_some(), "others stay");
+        assert!(store.create(id(), &new_meet(id())).is_ok());
+        assert!(store.probe().is_ok());
+    });
+}
+
+/// The last line of defence against a folder that somebody copied under another name is the caller, who knows the id.
+#[test]
+fn the_log_says_whose_it_is() {
+    every_store(|medium| {
+        let store = medium.open();
+        let other = MeetId::from_random(1);
+        drop(store.create(other, &new_meet(id())).unwrap());
+        assert_eq!(store.open(other).unwrap().unwrap().scan.header.meet_id, id().digits());
+    });
+}

@@ -1,0 +1,106 @@
+//! What is particular to plain files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use crate::store::files::{FileStore, Fsync};
+use crate::store::{Document, Store, StoreError};
+
+use super::{id, new_meet};
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o7777
+}
+
+/// Every file and folder below a folder.
+fn below(folder: &Path) -> Vec<std::path::PathBuf> {
+    let items = fs::read_dir(folder).unwrap().map(|item| item.unwrap().path());
+    items.flat_map(|path| if path.is_dir() { [below(&path), vec![path]].concat() } else { vec![path] }).collect()
+}
+
+#[test]
+fn only_the_owner_reads_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let store = FileStore::open(&data, Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    store.save(id(), Document::Auth, b"new").unwrap();
+    assert_eq!(mode(&data), 0o700);
+    let found = below(&data);
+    assert!(found.len() >= 7, "{found:?}");
+    for path in found {
+        assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
+    }
+}
+
+#[test]
+fn a_folder_that_was_open_to_others_is_closed_to_them() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let _store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    assert_eq!(mode(folder.path()), 0o700);
+}
+
+#[test]
+fn a_second_store_on_the_same_folder_is_refused_until_the_first_is_gone() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    let Err(StoreError::Unreadable(text)) = FileStore::open(folder.path(), Fsync::Always) else { panic!("opened twice") };
+    assert!(text.contains("another liftrelay") && text.contains("--data-dir"), "{text}");
+    drop(first);
+    assert!(FileStore::open(folder.path(), Fsync::Always).is_ok(), "a lock ends with its holder, not with its file");
+}
+
+#[test]
+fn what_a_crash_left_of_a_creation_is_cleared_at_the_next_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let current = folder.path().join("current-meets");
+    drop(FileStore::open(folder.path(), Fsync::Always).unwrap().create(id(), &new_meet(id())).unwrap());
+    let half_made = current.join(".new-000000001");
+    fs::create_dir(&half_made).unwrap();
+    fs::write(half_made.join("updates.json.log"), "half").unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    assert!(!half_made.exists());
+    assert!(store.open(id()).unwrap().is_some(), "whole meets stay");
+}
+
+#[test]
+fn what_a_crash_left_of_a_replacement_is_harmless() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    let meet = folder.path().join("current-meets").join(id().digits());
+    fs::write(meet.join("auth.json.new"), "a half-written document that is longer than the next one").unwrap();
+    assert_eq!(store.open(id()).unwrap().unwrap().auth, new_meet(id()).auth);
+    store.save(id(), Document::Auth, b"whole").unwrap();
+    assert_eq!(store.open(id()).unwrap().unwrap().auth, b"whole");
+    assert!(!meet.join("auth.json.new").exists());
+}
+
+#[test]
+fn meets_are_listed_and_other_names_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    fs::create_dir(folder.path().join("current-meets/notes of the operator")).unwrap();
+    assert_eq!(FileStore::meets(folder.path()).unwrap(), [id()]);
+    assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("current-meets")));
+    store.finish(id()).unwrap();
+    assert_eq!(FileStore::meets(folder.path()).unwrap(), []);
+    assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
+    assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("finished-meets")));
+}
+
+/// A full or read-only disk is told by the medium's own words, with the path.
+#[test]
+fn a_failure_names_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    let meet = folder.path().join("current-meets").join(id().digits());
+    fs::create_dir(meet.join("auth.json.new")).unwrap();
+    let text = store.save(id(), Document::Auth, b"x").unwrap_err().to_string();
+    assert!(text.contains("auth.json.new"), "{text}");
+    assert_eq!(store.open(id()).unwrap().unwrap().auth, new_meet(id()).auth, "the old document stands");
+}
