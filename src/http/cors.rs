@@ -35,6 +35,7 @@ fn only_views(parts: &Parts) -> bool {
     reads(parts.method.as_str().as_bytes()) && !shows_session(&parts.headers)
 }
 
+/// What is no token at all opens nothing, so the page may read why.
 fn shows_session(headers: &HeaderMap) -> bool {
-    bearer(headers).is_some_and(|text| text.parse::<Token>().map_or(true, |token| token.kind == Kind::Session))
+    bearer(headers).is_some_and(|text| text.parse::<Token>().is_ok_and(|token| token.kind == Kind::Session))
 }
