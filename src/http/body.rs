@@ -10,6 +10,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::meet::limits::{BODY_MAX_BYTES, BODY_TIMEOUT};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
+use crate::wire::request::FromObject;
 
 use super::reply::invalid;
 
@@ -66,10 +67,11 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(malformed("the body is empty; send a JSON object"));
     }
     let mut input = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut input).map_err(|error| {
+    let FromObject(value) = serde_path_to_error::deserialize(&mut input).map_err(|error| {
         let pointer = pointer(error.path());
         let error = error.into_inner();
-        if error.is_data() { invalid(vec![FieldError { pointer, detail: error.to_string() }]) } else { malformed(error.to_string()) }
+        let told = in_words(&error.to_string());
+        if error.is_data() { invalid(vec![FieldError { pointer, detail: told }]) } else { malformed(told) }
     })?;
     input.end().map_err(|error| malformed(error.to_string()))?;
     Ok(value)
@@ -78,6 +80,20 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
 fn malformed(what: impl Into<String>) -> Problem {
     let err_msg = what.into();
     Problem::new(Code::MalformedMessage, err_msg.clone()).with(Extra::Malformed { err_msg })
+}
+
+/// Names the type that was expected as JSON does, not as Rust.
+fn in_words(error: &str) -> String {
+    let Some((found, rest)) = error.rsplit_once(", expected ") else { return error.to_owned() };
+    let (expected, place) = rest.split_at(rest.find(" at line ").unwrap_or(rest.len()));
+    let expected = match expected {
+        "u64" => "a whole number from 0 up",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "an array",
+        other => other,
+    };
+    format!("{found}, expected {expected}{place}")
 }
 
 /// A JSON pointer (RFC 6901).
