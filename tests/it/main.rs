@@ -4,6 +4,7 @@
 mod atomic;
 mod contract;
 mod layers;
+mod problems;
 mod resends;
 mod smoke;
 mod stories;
