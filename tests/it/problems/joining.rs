@@ -1,5 +1,7 @@
 //! Joining is refused without telling what exists, and guessing is slow.
 
+use std::time::Instant;
+
 use serde_json::{Value, json};
 
 use super::without_id;
@@ -16,15 +18,19 @@ async fn a_wrong_password_an_unknown_meet_and_a_malformed_id_look_the_same() {
     let desk = server.meet().await;
     let stranger = server.stranger();
     let unknown = if desk.meet == "000000000" { "000000001" } else { "000000000" };
+    let started = Instant::now();
     let wrong = stranger.post(&desk.of_meet("/sessions"), &join("NotTheRightPassword")).await;
-    let wrong = without_id(wrong.problem(403, "join-rejected"));
+    let (wrong, takes) = (without_id(wrong.problem(403, "join-rejected")), started.elapsed());
     // With the password of another meet, and where no location has that name.
     for (id, location) in
         [(unknown, "desk"), ("12345678", "desk"), ("abc", "desk"), ("%ff", "desk"), (unknown, "nowhere"), (&desk.meet, "nowhere")]
     {
         let password = if id == desk.meet { "NotTheRightPassword" } else { PASSWORD };
         let body = json!({"password": password, "locationName": location});
+        let started = Instant::now();
         let reply = stranger.post(&format!("/v1/meets/{id}/sessions"), &body).await;
+        // Without a hash it would be over in a hundredth of the time.
+        assert!(started.elapsed() > takes / 10, "{id} is answered after {:?}, a wrong password after {takes:?}", started.elapsed());
         assert_eq!(without_id(reply.problem(403, "join-rejected")), wrong, "{id} {location}");
     }
 }
