@@ -10,6 +10,7 @@ use serde_path_to_error::{Path, Segment};
 
 use crate::meet::limits::{BODY_MAX_BYTES, BODY_TIMEOUT};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
+use crate::wire::request::FromObject;
 
 use super::reply::invalid;
 
@@ -66,24 +67,33 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
         return Err(malformed("the body is empty; send a JSON object"));
     }
     let mut input = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut input).map_err(|error| {
+    let FromObject(value) = serde_path_to_error::deserialize(&mut input).map_err(|error| {
         let pointer = pointer(error.path());
         let error = error.into_inner();
-        if error.is_data() { invalid(vec![FieldError { pointer, detail: without_position(&error) }]) } else { malformed(error.to_string()) }
+        if error.is_data() { invalid(vec![FieldError { pointer, detail: in_words(&error) }]) } else { malformed(error.to_string()) }
     })?;
     input.end().map_err(|error| malformed(error.to_string()))?;
     Ok(value)
 }
 
-/// The pointer says where; a line and a column of what a program sent help nobody.
-fn without_position(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    text.split(" at line ").next().unwrap_or(&text).to_owned()
-}
-
 fn malformed(what: impl Into<String>) -> Problem {
     let err_msg = what.into();
     Problem::new(Code::MalformedMessage, err_msg.clone()).with(Extra::Malformed { err_msg })
+}
+
+/// Names the type that was expected as JSON does, not as Rust. The pointer says where, so line and column go.
+fn in_words(error: &serde_json::Error) -> String {
+    let error = error.to_string();
+    let error = error.split(" at line ").next().unwrap_or(&error);
+    let Some((found, expected)) = error.rsplit_once(", expected ") else { return error.to_owned() };
+    let expected = match expected {
+        "u64" => "a whole number from 0 up",
+        "i64" => "a whole number",
+        "f64" => "a number",
+        "a sequence" => "an array",
+        other => other,
+    };
+    format!("{found}, expected {expected}")
 }
 
 /// A JSON pointer (RFC 6901).

@@ -1,6 +1,5 @@
 //! Pages and files that are part of the program.
 
-use axum::extract::Path;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -8,6 +7,7 @@ use rust_embed::{EmbeddedFile, RustEmbed};
 
 use crate::wire::problem::{Code, Problem};
 
+use super::params::LastPart;
 use super::reply::{Answer, not_found};
 
 /// `web/`, tests and tools aside.
@@ -34,7 +34,7 @@ pub(super) async fn overlay(uri: Uri, headers: HeaderMap) -> Answer {
 }
 
 /// `GET /web/{path}`
-pub(super) async fn asset(Path(path): Path<String>, uri: Uri, headers: HeaderMap) -> Answer {
+pub(super) async fn asset(LastPart(path): LastPart, uri: Uri, headers: HeaderMap) -> Answer {
     file(&path, &headers).ok_or(not_found(uri).await)
 }
 
@@ -71,7 +71,7 @@ pub(super) async fn openapi() -> Response {
 }
 
 /// `GET /problems/{code}`: where the `type` of a problem leads.
-pub(super) async fn problem(Path(name): Path<String>) -> Answer {
+pub(super) async fn problem(LastPart(name): LastPart) -> Answer {
     let code = Code::named(&name).ok_or_else(|| Problem::new(Code::NotFound, "there is no problem of that name"))?;
     let facts = code.facts();
     let retry = if facts.retry { "The same request may succeed later." } else { "The same request will be refused again." };

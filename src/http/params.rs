@@ -3,7 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Query, RawPathParams};
 use axum::http::request::Parts;
 
 use crate::meet::chain::Cursor;
@@ -11,7 +11,7 @@ use crate::meet::key::Key;
 use crate::meet::limits::{PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES, PATHS_MAX, WAIT_MAX};
 use crate::wire::problem::{Code, Problem};
 
-use super::reply::invalid_at;
+use super::reply::{invalid_at, not_found};
 
 /// The parameters of a request. A name that stands twice counts once, the first time.
 #[derive(Debug)]
@@ -23,6 +23,22 @@ impl<S: Sync> FromRequestParts<S> for Params {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Params, Problem> {
         let read = Query::try_from_uri(&parts.uri).map_err(|error| invalid_at("/query", error.to_string()))?;
         Ok(Params(read.0))
+    }
+}
+
+/// The last variable of a path.
+pub(super) struct LastPart(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastPart {
+    type Rejection = Problem;
+
+    /// Text that is not UTF-8 names nothing.
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<LastPart, Problem> {
+        let path = RawPathParams::from_request_parts(parts, state).await.ok();
+        match path.as_ref().and_then(|path| path.iter().last()) {
+            Some((_, text)) => Ok(LastPart(text.to_owned())),
+            None => Err(not_found(parts.uri.clone()).await),
+        }
     }
 }
 

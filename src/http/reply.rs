@@ -106,7 +106,9 @@ impl From<Fault> for Problem {
 
 /// A request whose parts do not fit.
 pub(super) fn invalid(errors: Vec<FieldError>) -> Problem {
-    let told: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.detail)).collect();
+    let told =
+        |FieldError { pointer, detail }: &FieldError| if pointer.is_empty() { detail.clone() } else { format!("{pointer}: {detail}") };
+    let told: Vec<String> = errors.iter().map(told).collect();
     Problem::new(Code::InvalidRequest, told.join("; ")).with(Extra::Errors { errors })
 }
 

@@ -1,5 +1,6 @@
 //! Joining and leaving.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use crate::auth::password::{Busy, Login};
 use crate::auth::roster::Joined;
+use crate::meet::id::MeetId;
 use crate::meet::name::check_name;
 use crate::meet::update::Writer;
 use crate::relay::live::LiveMeet;
@@ -33,11 +35,7 @@ pub(super) async fn join(
     if let Some(Err(error)) = request.client_id.as_deref().map(check_name) {
         return Err(invalid_at("/clientId", error.to_string()));
     }
-    if let Some(wait) = app.attempts.wait(id, address) {
-        let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
-        let detail = format!("too many failed attempts from your address; try again in {seconds} s");
-        return Err(Problem::new(Code::RateLimited, detail).retry_after(seconds));
-    }
+    check_attempts(&app, id, address)?;
     // An unknown meet costs a hash too, so that ids cannot be told by time.
     let live = match id {
         Some(id) => app.registry.open(id).await?,
@@ -45,6 +43,8 @@ pub(super) async fn join(
     };
     let stored = live.as_ref().map(|live| live.roster().auth().password.clone());
     let login = app.passwords.verify(request.password, stored).await.map_err(busy)?;
+    // Those that were sent at once count as well: what came of them is not told when others have failed meanwhile.
+    check_attempts(&app, id, address)?;
     let (Login::Right { renewed }, Some(live)) = (login, live) else {
         app.attempts.failed(id, address);
         warn!(meet = ?id, %address, "a login failed");
@@ -60,6 +60,14 @@ pub(super) async fn join(
     info!(meet = %live.id, location = ?writer.location_name, client = ?writer.client_id, %address, "joined");
     let joined = open_session(&live, writer).await?;
     Ok(json(StatusCode::CREATED, &Message::MeetJoined(Box::new(session(&live, &joined)))))
+}
+
+/// Refuses an address that has failed too often.
+fn check_attempts(app: &App, id: Option<MeetId>, address: IpAddr) -> Result<(), Problem> {
+    let Some(wait) = app.attempts.wait(id, address) else { return Ok(()) };
+    let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
+    let detail = format!("too many failed attempts from your address; try again in {seconds} s");
+    Err(Problem::new(Code::RateLimited, detail).retry_after(seconds))
 }
 
 /// `DELETE /v1/meets/{meetId}/session`

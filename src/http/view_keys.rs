@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::extract::Path;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use tracing::info;
@@ -16,6 +15,7 @@ use crate::wire::request::CreateViewKey;
 
 use super::access::Editor;
 use super::body::Json;
+use super::params::LastPart;
 use super::reply::{Answer, invalid_at, json};
 
 /// `POST /v1/meets/{meetId}/view-keys`
@@ -48,7 +48,7 @@ pub(super) async fn list(editor: Editor) -> Answer {
 }
 
 /// `DELETE /v1/meets/{meetId}/view-keys/{keyId}`
-pub(super) async fn remove(Path((_, key_id)): Path<(String, String)>, editor: Editor) -> Answer {
+pub(super) async fn remove(LastPart(key_id): LastPart, editor: Editor) -> Answer {
     let name = key_id.clone();
     let removed = editor.access.live.edit_roster(move |roster| roster.delete_view_key(&name)).await?;
     if !removed {

@@ -22,6 +22,7 @@ mod tests;
 pub mod time;
 pub mod update;
 pub mod value;
+pub mod word;
 
 use std::sync::Arc;
 

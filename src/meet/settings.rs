@@ -4,12 +4,14 @@ use serde::{Deserialize, Serialize};
 
 use super::key::{InvalidKey, Key, Scanner, Segment};
 use super::limits::PRIVATE_PATHS_MAX;
+use super::word::word;
 
 /// Settings of a meet, fixed when it is created.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct Settings {
     /// Who wins between locations of equal priority.
+    #[serde(deserialize_with = "word")]
     pub tie_break: TieBreak,
     /// What viewers never see.
     pub private_paths: PrivatePaths,

@@ -1,8 +1,10 @@
 //! What clients send. Unknown members are ignored.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -10,6 +12,7 @@ use crate::meet::chain::Cursor;
 use crate::meet::limits::SEQ_END;
 use crate::meet::settings::Settings;
 use crate::meet::update::{Mode, Op, Proposal};
+use crate::meet::word::word;
 
 /// Body of `POST /v1/meets`.
 #[derive(Debug, Deserialize)]
@@ -20,13 +23,14 @@ pub struct CreateMeet {
     /// What joining will take.
     pub password: String,
     /// Everyone who may write, with priorities.
+    #[serde(deserialize_with = "objects")]
     pub locations: Vec<LocationSpec>,
     /// A name for people.
     pub meet_name: Option<String>,
     /// The creator's client id; made up where it is left out.
     pub client_id: Option<String>,
     /// Conflicts and privacy.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     pub settings: Settings,
 }
 
@@ -58,9 +62,10 @@ pub struct JoinMeet {
 #[serde(rename_all = "camelCase")]
 pub struct Push {
     /// The updates, in the order in which they were made.
+    #[serde(deserialize_with = "objects")]
     pub updates: Vec<Update>,
     /// Each by itself, or all or nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     pub mode: Mode,
     /// Commit only if the head is still here.
     #[serde(default, deserialize_with = "cursor")]
@@ -72,7 +77,7 @@ pub struct Push {
 #[serde(rename_all = "camelCase")]
 pub struct Sync {
     /// The updates, in the order in which they were made.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "objects")]
     pub updates: Vec<Update>,
     /// The last entry that the client has.
     #[serde(deserialize_with = "required_cursor")]
@@ -84,7 +89,7 @@ pub struct Sync {
     #[serde(default, deserialize_with = "count")]
     pub limit: Option<u64>,
     /// Each by itself, or all or nothing.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     pub mode: Mode,
     /// Commit only if the head is still here.
     #[serde(default, deserialize_with = "cursor")]
@@ -101,7 +106,7 @@ pub struct Update {
     #[serde(default, deserialize_with = "present")]
     pub update_value: Option<Box<RawValue>>,
     /// What it does.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "word")]
     pub op: Op,
     /// The client's own number for it.
     #[serde(default, deserialize_with = "count")]
@@ -127,6 +132,35 @@ pub struct CreateViewKey {
     /// Its life in seconds; without it the key lives until it is deleted.
     #[serde(default, deserialize_with = "count")]
     pub expires_in: Option<u64>,
+}
+
+/// Reads `T` from an object only: a derived type would take an array of its members as well.
+#[derive(Debug)]
+pub struct FromObject<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for FromObject<T> {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        struct Members<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
+            type Value = FromObject<T>;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(members)).map(FromObject)
+            }
+        }
+        input.deserialize_map(Members(PhantomData))
+    }
+}
+
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<T, D::Error> {
+    FromObject::deserialize(input).map(|FromObject(value)| value)
+}
+
+fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<FromObject<T>>::deserialize(input)?;
+    Ok(objects.into_iter().map(|FromObject(value)| value).collect())
 }
 
 fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Box<RawValue>>, D::Error> {

@@ -9,13 +9,17 @@
     clippy::print_stderr
 )]
 
+mod atomic;
 mod contract;
 mod crowd;
 mod injection;
 mod layers;
 mod long_polls;
+mod problems;
 mod readme;
+mod resends;
 mod smoke;
+mod stories;
 mod streams;
 mod support;
 mod viewers;

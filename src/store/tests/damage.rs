@@ -109,7 +109,7 @@ fn a_log_cut_within_its_first_line_is_refused_and_left_alone() {
 
 /// A short log in which refusals stand between entries, and values look like parts of lines.
 fn short_log() -> WrittenLog {
-    written(&[&DAY[0][..], DAY[2], DAY[1], DAY[3], &[("b", "{\"sum\":\"01234567\"}")]])
+    written(&[DAY[0], DAY[2], DAY[1], DAY[3], &[("b", "{\"sum\":\"01234567\"}")]])
 }
 
 #[test]

@@ -160,6 +160,11 @@ impl Client {
         Client { base: base.to_owned(), ..self.clone() }
     }
 
+    /// The same client with another token; an empty one sends none.
+    pub fn with_token(&self, token: &str) -> Client {
+        Client { token: token.to_owned(), ..self.clone() }
+    }
+
     pub async fn push(&self, updates: Value) -> Reply {
         self.post(&self.of_meet("/updates"), &json!({ "updates": updates })).await
     }
