@@ -175,7 +175,7 @@ function headLines({ columns, unit }) {
   const subtotal = single("Subtotal", "sum");
   subtotal.dataset.first = "";
   return [
-    element("tr", {}, single("Lifter", "name"), single("Sex"), single("Division"), single(`Bodyweight (${unit})`, "weight"), ...groups, subtotal, single("Total", "sum")),
+    element("tr", {}, single("Lifter", "name"), single("Sex", "sex"), single("Division", "divisions"), single(`Bodyweight (${unit})`, "weight"), ...groups, subtotal, single("Total", "sum")),
     element("tr", {}, ...numbers),
   ];
 }

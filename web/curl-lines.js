@@ -17,45 +17,43 @@ export function shellQuoted(text) {
 }
 
 /**
- * The demo meet under addresses that stay good when a new lap begins.
+ * The demo meet under addresses that answer for the current lap, whichever that is.
  * @param {string} origin
  * @param {Demo} demo
  * @returns {CurlLine[]}
  */
 export function demoLines(origin, demo) {
   const url = (/** @type {string} */ rest) => shellQuoted(`${origin}${rest}`);
-  const info = new URL(demo.urls.info, origin);
-  info.searchParams.delete("key");
   return [
     {
       title: "Stream, server-sent events",
       note: "A snapshot, then every update as it is committed. What this page reads.",
-      command: `curl -NL ${url("/demo/events?snapshot=1")}`,
+      command: `curl -N ${url("/demo/events?snapshot=1")}`,
     },
     {
       title: "Stream, one JSON object per line",
       note: "The same messages for scripts; pipe them into jq.",
-      command: `curl -NL ${url("/demo/events?snapshot=1&format=ndjson")}`,
+      command: `curl -N ${url("/demo/events?snapshot=1&format=ndjson")}`,
     },
     {
       title: "State",
       note: "The whole meet as it stands.",
-      command: `curl -sL ${url("/demo/state")}`,
+      command: `curl -s ${url("/demo/state")}`,
     },
     {
       title: "One value of it",
       note: "Any key of the meet; write .5003 for [5003].",
-      command: `curl -sL ${url("/demo/state?path=meet.name")}`,
+      command: `curl -s ${url("/demo/state?path=meet.name")}`,
     },
     {
       title: "Long-poll",
       note: "Updates after a number, for networks that let no stream through; add wait=25 to wait for the next one.",
-      command: `curl -sL ${url("/demo/updates?after=0&limit=5")}`,
+      command: `curl -s ${url("/demo/updates?after=0&limit=5")}`,
     },
     {
       title: "This lap's meet by its own address",
       note: "A view key only reads. It ends with the lap.",
-      command: `curl -s -H ${shellQuoted(`Authorization: Bearer ${demo.viewKey}`)} ${shellQuoted(info.href)}`,
+      command: `curl -s -H ${shellQuoted(`Authorization: Bearer ${demo.viewKey}`)} ${url(demo.urls.info)}`,
     },
   ];
 }

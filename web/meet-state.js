@@ -17,9 +17,11 @@
 
 const NAME = /[A-Za-z0-9_$-]+/y;
 const BRACKET = /\[(?:([0-9]+)|("(?:[^"\\]|\\.)*"))\]/sy;
+const PLAIN_NAME = /^[A-Za-z0-9_$-]+$/;
 const INDEX = /^(?:0|[1-9][0-9]*)$/;
 const LONE_SURROGATE = /\p{Surrogate}/u;
 const FORBIDDEN = "__proto__";
+const KEY_MAX = { bytes: 512, segments: 32 };
 
 /** @returns {JsonObject} */
 export function emptyState() {
@@ -47,7 +49,26 @@ export function parseKey(text) {
     path.push(segment);
     at = form.lastIndex;
   }
-  return path;
+  const isShort = path.length <= KEY_MAX.segments && new TextEncoder().encode(keyText(path)).length <= KEY_MAX.bytes;
+  return isShort ? path : null;
+}
+
+/**
+ * A key in its canonical form, as updates are relayed.
+ * @param {string[]} path
+ */
+export function keyText(path) {
+  return path.map(segmentText).join("");
+}
+
+/**
+ * @param {string} segment
+ * @param {number} depth
+ */
+function segmentText(segment, depth) {
+  if (INDEX.test(segment)) return `[${segment}]`;
+  if (!PLAIN_NAME.test(segment)) return `[${JSON.stringify(segment)}]`;
+  return depth === 0 ? segment : `.${segment}`;
 }
 
 /**

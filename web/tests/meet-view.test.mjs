@@ -203,9 +203,9 @@ test("a reader takes a new lap's meet for what it is", () => {
 
 test("curl lines are safe to paste", () => {
   assert.equal(shellQuoted("it's"), "'it'\\''s'");
-  const urls = { events: "/e", state: "/s", updates: "/u", info: "/v1/meets/123456789?key=lrv_x" };
+  const urls = { events: "/e", state: "/s", updates: "/u", info: "/v1/meets/123456789" };
   const lines = demoLines("http://hall:8080", { meetId: "123-456-789", meetName: "Demo", viewKey: "lrv_x", urls });
-  assert.equal(lines[0].command, "curl -NL 'http://hall:8080/demo/events?snapshot=1'");
+  assert.equal(lines[0].command, "curl -N 'http://hall:8080/demo/events?snapshot=1'");
   assert.equal(lines[5].command, "curl -s -H 'Authorization: Bearer lrv_x' 'http://hall:8080/v1/meets/123456789'");
   const [create, ...others] = meetLines("http://hall:8080").map((line) => line.command);
   assert.ok(create.startsWith("HOST='http://hall:8080'\n"));
