@@ -75,6 +75,9 @@ impl<K: Clone + Hash + Eq> Failures<K> {
     }
 
     fn failed(&self, key: K) {
+        if self.limiter.len() >= KEPT {
+            self.limiter.retain_recent();
+        }
         let exhausted = self.limiter.check_key(&key).map_or(true, |left| left.remaining_burst_capacity() == 0);
         if !exhausted {
             return;
@@ -83,7 +86,6 @@ impl<K: Clone + Hash + Eq> Failures<K> {
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
         if blocked.len() >= KEPT {
             blocked.retain(|_, until| *until > now);
-            self.limiter.retain_recent();
         }
         blocked.insert(key, now + self.refill);
     }

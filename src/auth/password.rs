@@ -6,7 +6,7 @@ use scrypt::Params;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 
-use crate::meet::limits::{HASH_QUEUE, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS};
+use crate::meet::limits::{CREATE_QUEUE, LOGIN_QUEUE, PASSWORD_MAX_CHARS, PASSWORD_MIN_CHARS};
 
 use super::random_bytes;
 use super::token::equal;
@@ -87,7 +87,8 @@ fn scrypt_hash(password: &str, salt: &[u8], log_n: u8, r: u32, p: u32) -> [u8; 3
 #[derive(Clone, Debug)]
 pub struct Passwords {
     running: Arc<Semaphore>,
-    waiting: Arc<Semaphore>,
+    logins: Arc<Semaphore>,
+    creates: Arc<Semaphore>,
 }
 
 /// Too many passwords wait already.
@@ -116,7 +117,8 @@ impl Default for Passwords {
 
 impl Passwords {
     fn new(threads: usize) -> Passwords {
-        Passwords { running: Arc::new(Semaphore::new(threads)), waiting: Arc::new(Semaphore::new(threads + HASH_QUEUE)) }
+        let queue = |waiting| Arc::new(Semaphore::new(threads + waiting));
+        Passwords { running: Arc::new(Semaphore::new(threads)), logins: queue(LOGIN_QUEUE), creates: queue(CREATE_QUEUE) }
     }
 
     /// Hashes a new password.
@@ -124,7 +126,7 @@ impl Passwords {
     /// # Errors
     /// [`Busy`]
     pub async fn hash(&self, password: String) -> Result<PasswordHash, Busy> {
-        self.run(move || PasswordHash::new(&password)).await
+        self.run(&self.creates, move || PasswordHash::new(&password)).await
     }
 
     /// Compares a password with a stored one, or with a decoy where there is none.
@@ -132,7 +134,7 @@ impl Passwords {
     /// # Errors
     /// [`Busy`]
     pub async fn verify(&self, password: String, stored: Option<PasswordHash>) -> Result<Login, Busy> {
-        self.run(move || {
+        self.run(&self.logins, move || {
             let exists = stored.is_some();
             let stored = stored.unwrap_or_else(PasswordHash::decoy);
             if !stored.matches(&password) || !exists {
@@ -143,8 +145,8 @@ impl Passwords {
         .await
     }
 
-    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
-        let _place = self.waiting.try_acquire().map_err(|_| Busy)?;
+    async fn run<T: Send + 'static>(&self, queue: &Semaphore, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Busy> {
+        let _place = queue.try_acquire().map_err(|_| Busy)?;
         let turn = Arc::clone(&self.running).acquire_owned().await.map_err(|_| Busy)?;
         // The turn goes along: a request that is given up keeps its thread until the hash is done.
         let work = tokio::task::spawn_blocking(move || {
@@ -192,7 +194,8 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_is_told_at_once() {
         let passwords = Passwords::new(1);
-        let _all = passwords.waiting.acquire_many((1 + HASH_QUEUE) as u32).await.unwrap();
+        let _all = passwords.creates.acquire_many((1 + CREATE_QUEUE) as u32).await.unwrap();
         assert_eq!(passwords.hash("AStrongerPassword".into()).await, Err(Busy));
+        assert_eq!(passwords.verify("AStrongerPassword".into(), None).await, Ok(Login::Wrong), "joining goes on");
     }
 }

@@ -263,7 +263,7 @@ impl Roster {
 
     /// Drops sessions that have ended by themselves and, where there are too many, the one that ends first.
     fn make_room(&mut self, now: Timestamp) {
-        self.grants.retain(|_, grant| matches!(grant.holder, Holder::Viewer { .. }) || !grant.has_expired(now));
+        self.grants.retain(|_, grant| !grant.has_expired(now));
         if self.grants.len() < SESSIONS_MAX + VIEW_KEYS_MAX {
             return;
         }
@@ -301,15 +301,18 @@ impl Roster {
         life: Option<Duration>,
         now: Timestamp,
     ) -> Result<(Token, ViewKey), Full> {
-        self.change().view_keys.retain(|key| key.expires_at.is_none_or(|end| end > now));
-        if self.auth.view_keys.len() >= VIEW_KEYS_MAX {
+        let is_alive = |key: &ViewKey| key.expires_at.is_none_or(|end| end > now);
+        if self.auth.view_keys.iter().filter(|key| is_alive(key)).count() >= VIEW_KEYS_MAX {
             return Err(Full { what: "view keys", limit: VIEW_KEYS_MAX });
         }
+        self.grants.retain(|_, grant| !grant.has_expired(now));
         let token = Token::generate(Kind::View, meet);
         let expires_at = life.map(|life| now.plus(life));
         let key_id = hex::encode(super::random_bytes::<6>());
         let key = ViewKey { key_id, label, created_at: now, expires_at, hash: token.hash() };
-        self.change().view_keys.push(key.clone());
+        let auth = self.change();
+        auth.view_keys.retain(is_alive);
+        auth.view_keys.push(key.clone());
         self.grants.insert(key.hash, Grant::new(Holder::Viewer { key_id: key.key_id.clone() }, expires_at));
         Ok((token, key))
     }

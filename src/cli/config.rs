@@ -40,7 +40,8 @@ pub(super) struct ServeArgs {
     create_key: Option<String>,
 
     /// Pages from this origin may use sessions; may be repeated
-    #[arg(long, env = "LIFTRELAY_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(long, env = "LIFTRELAY_ALLOW_ORIGIN", value_name = "ORIGIN", value_delimiter = ',', value_parser = parse_origin)]
+    #[serde(deserialize_with = "origins_from_file")]
     allow_origin: Vec<String>,
 
     /// A proxy whose X-Forwarded-For counts; may be repeated
@@ -151,6 +152,20 @@ fn parse_network(text: &str) -> Result<IpNet, String> {
     network.map_err(|_| "a proxy is an address or a network, for example 127.0.0.1 or 10.0.0.0/8".to_owned())
 }
 
+/// An origin as browsers send it: a scheme and a host, nothing behind them.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', ' '])) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("an origin is a scheme and a host without a path, for example https://openlifter.example.org".to_owned())
+}
+
+fn origins_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<String>, D::Error> {
+    let texts = Vec::<String>::deserialize(input)?;
+    texts.iter().map(|text| parse_origin(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
+}
+
 fn listen_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {
     let text = String::deserialize(input)?;
     parse_listen(&text).map(Some).map_err(serde::de::Error::custom)
@@ -172,6 +187,14 @@ mod tests {
         assert_eq!(listen("localhost:80").as_deref(), Ok("127.0.0.1:80"));
         assert_eq!(listen("[::1]:8455").as_deref(), Ok("[::1]:8455"));
         assert!(listen("8455").unwrap_err().contains("IP:PORT"));
+    }
+
+    #[test]
+    fn origins_are_what_browsers_send() {
+        assert_eq!(parse_origin("https://OpenLifter.example.org:8443").as_deref(), Ok("https://openlifter.example.org:8443"));
+        for wrong in ["*", "openlifter.example.org", "https://example.org/", "https://example.org/app", "https://*.example.org"] {
+            assert!(parse_origin(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

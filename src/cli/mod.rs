@@ -7,6 +7,7 @@ mod serve;
 mod server_key;
 mod verify;
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -45,14 +46,12 @@ pub fn run() -> ExitCode {
 }
 
 /// Tells a person; a closed stderr is no reason to stop.
-#[expect(clippy::print_stderr, reason = "the one place where the program talks to people")]
 fn tell(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Gives data to whoever reads stdout.
 fn print(text: &str) {
-    use std::io::Write;
     let mut out = std::io::stdout().lock();
     // A reader that went away wants no more.
     let _ = writeln!(out, "{text}").and_then(|()| out.flush());

@@ -19,6 +19,8 @@ use super::config::{Config, ServeArgs};
 use super::demo::Demo;
 use super::{Exit, logging, print, server_key, tell};
 
+/// How long the first lap may hold up the greeting.
+const DEMO_START: Duration = Duration::from_secs(5);
 /// How long clearing the demo away may hold up the end.
 const DEMO_CLEARING: Duration = Duration::from_millis(200);
 
@@ -67,8 +69,12 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
     let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
-    let stopping = app.stopping.clone();
+    let (stopping, mut lap) = (app.stopping.clone(), app.demo.subscribe());
     let server = tokio::spawn(serve(listener, routes::router(app), stopping));
+    if demo.is_some() {
+        // Whoever follows the address at once should find the demo there.
+        let _ = tokio::time::timeout(DEMO_START, lap.wait_for(Option::is_some)).await;
+    }
     greet(config, key_path, address);
     if let Some(path) = &config.ready_file {
         write_ready(path, address).map_err(|error| format!("{}: {error}", path.display()))?;

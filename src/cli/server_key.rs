@@ -23,7 +23,7 @@ pub(super) fn default_path(data_dir: &Path) -> PathBuf {
 pub(super) fn load_or_make(path: &Path, data_dir: &Path) -> Result<ServerKey, String> {
     match load(path)? {
         Some(key) => Ok(key),
-        None if FileStore::meets(data_dir).is_ok_and(|meets| !meets.is_empty()) => Err(format!(
+        None if FileStore::all_meets(data_dir).is_ok_and(|meets| !meets.is_empty()) => Err(format!(
             "the server key {} is missing, but {} holds meets that were written with it; put the key back, or move the meets away",
             path.display(),
             data_dir.display()
@@ -48,11 +48,15 @@ pub(super) fn load(path: &Path) -> Result<Option<ServerKey>, String> {
     Ok(Some(ServerKey::new(bytes)))
 }
 
+/// Appears whole or not at all: half a key would refuse every later start.
 fn make(path: &Path) -> std::io::Result<ServerKey> {
     let bytes = random_bytes();
-    let mut file = private_file(path, OpenOptions::new().write(true).create_new(true))?;
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let mut file = private_file(Path::new(&fresh), OpenOptions::new().write(true).create(true).truncate(true))?;
     file.write_all(format!("{}\n", hex::encode(bytes)).as_bytes())?;
     file.sync_all()?;
+    fs::rename(&fresh, path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         fs::File::open(folder)?.sync_all()?;
     }

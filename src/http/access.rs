@@ -107,11 +107,11 @@ fn credentials(headers: &HeaderMap, params: &Params) -> Result<Token, Problem> {
     }
 }
 
-/// What stands behind `Authorization: Bearer`; empty for another scheme.
+/// What stands behind `Authorization: Bearer`. Another scheme is for a proxy in front of us.
 pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let text = headers.get(AUTHORIZATION)?.to_str().unwrap_or_default();
-    let bearer = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    Some(bearer.map_or("", |(_, token)| token.trim()))
+    let (scheme, token) = text.split_once(' ').unwrap_or((text, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 /// The meet that a path names, for those who are not members yet.
@@ -187,6 +187,7 @@ mod tests {
     fn bearer_is_a_scheme_in_any_case() {
         let bearer_of = |text: &str| bearer(&HeaderMap::from_iter([(AUTHORIZATION, text.parse().unwrap())])).map(str::to_owned);
         assert_eq!(bearer_of("bearer  x "), Some("x".to_owned()));
-        assert_eq!(bearer_of("Basic x"), Some(String::new()));
+        assert_eq!(bearer_of("Basic x"), None);
+        assert_eq!(bearer_of("Bearer"), Some(String::new()));
     }
 }

@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
@@ -42,19 +42,25 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
-    let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX_BYTES).collect()).await;
-    match read {
-        Ok(Ok(bytes)) => Ok(bytes.to_bytes().to_vec()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch")))
-        }
-        Ok(Err(_)) => Err(malformed("the body did not arrive whole")),
+    tokio::time::timeout(BODY_TIMEOUT, read(body)).await.unwrap_or_else(|_| {
         // There is no code for slowness: like any overload it asks for another try.
-        Err(_) => {
-            let seconds = BODY_TIMEOUT.as_secs();
-            Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
+        let seconds = BODY_TIMEOUT.as_secs();
+        Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
+    })
+}
+
+/// Into one buffer: a body in a million chunks must not cost more than one in ten.
+async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| malformed("the body did not arrive whole"))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if bytes.len() + data.len() > BODY_MAX_BYTES {
+            return Err(Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch")));
         }
+        bytes.extend_from_slice(&data);
     }
+    Ok(bytes)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

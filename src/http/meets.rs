@@ -3,9 +3,10 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::header::LOCATION;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 
 use crate::auth::password::check_password;
 use crate::auth::roster::{Holder, Joined, Location};
@@ -27,8 +28,7 @@ use super::reply::{Answer, invalid, json};
 use super::sessions::{busy, client_id, open_session};
 
 /// `POST /v1/meets`
-pub(super) async fn create(State(app): State<Arc<App>>, headers: HeaderMap, Json(request): Json<CreateMeet>) -> Answer {
-    check_create_key(&app, &headers)?;
+pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(request): Json<CreateMeet>) -> Answer {
     check(&request)?;
     let password = app.passwords.hash(request.password).await.map_err(busy)?;
     let location =
@@ -53,14 +53,20 @@ fn with_location(mut reply: axum::response::Response, live: &LiveMeet) -> axum::
     reply
 }
 
-/// Where the operator asks for a key, only those who have it create meets.
-fn check_create_key(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(key) = &app.options.create_key else { return Ok(()) };
-    if bearer(headers).is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
-        return Ok(());
+/// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.
+pub(super) struct MayCreate;
+
+impl FromRequestParts<Arc<App>> for MayCreate {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<MayCreate, Problem> {
+        let Some(key) = &app.options.create_key else { return Ok(MayCreate) };
+        if bearer(&parts.headers).is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
+            return Ok(MayCreate);
+        }
+        let detail = "creating a meet on this server needs its operator's key; send it as Authorization: Bearer KEY";
+        Err(Problem::new(Code::InvalidSession, detail))
     }
-    let detail = "creating a meet on this server needs its operator's key; send it as Authorization: Bearer KEY";
-    Err(Problem::new(Code::InvalidSession, detail))
 }
 
 /// Everything that is wrong with a request, at once.
@@ -74,7 +80,7 @@ fn check(request: &CreateMeet) -> Result<(), Problem> {
         wrong("/locations".to_owned(), format!("{} locations; 1 to {LOCATIONS_MAX} are taken", request.locations.len()));
     }
     let mut names = HashSet::new();
-    for (index, location) in request.locations.iter().enumerate() {
+    for (index, location) in request.locations.iter().enumerate().take(LOCATIONS_MAX) {
         if let Err(error) = check_name(&location.location_name) {
             wrong(format!("/locations/{index}/locationName"), error.to_string());
         }

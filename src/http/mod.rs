@@ -21,12 +21,13 @@ mod view_keys;
 use std::sync::Arc;
 
 use ipnet::IpNet;
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::auth::token::Token;
+use crate::meet::limits::FOLDS_MAX;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
@@ -38,6 +39,8 @@ pub struct App {
     pub passwords: Passwords,
     /// Failed logins.
     pub attempts: Attempts,
+    /// Turns for folding earlier states.
+    pub folds: Semaphore,
     /// What the operator chose.
     pub options: Options,
     /// Cancelled when the server stops: streams and long-polls end.
@@ -77,6 +80,7 @@ impl App {
             registry,
             passwords: Passwords::default(),
             attempts: Attempts::default(),
+            folds: Semaphore::new(FOLDS_MAX),
             options,
             stopping: CancellationToken::new(),
             demo: watch::Sender::new(None),

@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 
 use crate::meet::chain::Cursor;
-use crate::meet::limits::{BATCH_MAX_UPDATES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES};
+use crate::meet::limits::{BATCH_MAX_UPDATES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES, STANDING_MAX_BYTES};
 use crate::meet::outcome::{Ack, Decision, Outcome, Rejection};
 use crate::meet::update::{Batch, Mode, Op};
 use crate::wire::audience::Audience;
@@ -97,10 +97,18 @@ async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes,
 
 fn sort(outcomes: Vec<Outcome>) -> Outcomes {
     let (mut acks, mut rejections) = Outcomes::default();
+    let mut shown = 0;
     for outcome in outcomes {
         match outcome {
             Outcome::Acked(ack) => acks.push(ack),
-            Outcome::Refused(rejection) => rejections.push(rejection),
+            Outcome::Refused(mut rejection) => {
+                if let Some(standing) = &mut rejection.standing {
+                    // One large value may refuse thousands of updates; whoever wants it again can pull its number.
+                    shown += standing.entry.fields.update_value.get().len();
+                    standing.without_value = shown > STANDING_MAX_BYTES;
+                }
+                rejections.push(rejection);
+            }
         }
     }
     (acks, rejections)

@@ -43,7 +43,7 @@ pub(super) async fn render_problems(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     debug!(request_id = id, %method, path, status = response.status().as_u16(), "request");
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        if response.status().is_server_error() {
+        if matches!(problem.code, Code::Internal | Code::StorageFailed) {
             error!(request_id = id, %method, path, code = problem.code.facts().code, detail = problem.detail, "request failed");
         }
         fill(&mut response, &problem, &id);

@@ -19,7 +19,9 @@ use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
-use crate::meet::limits::{CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, HEAD_TIMEOUT, SEND_BUFFER_BYTES, SHUTDOWN_GRACE, STALLED_WRITE};
+use crate::meet::limits::{
+    CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, DESCRIPTORS_RESERVED, HEAD_TIMEOUT, SEND_BUFFER_BYTES, SHUTDOWN_GRACE, STALLED_WRITE,
+};
 
 use super::access::Peer;
 
@@ -42,7 +44,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stopping` is cancelled, then gives open requests a moment to end.
 pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let connections = Arc::new(Semaphore::new(connections_max()));
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
@@ -69,6 +71,17 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: Cancellation
     if tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await.is_err() {
         warn!("some connections did not end in time and were cut");
     }
+}
+
+/// As many as the system gives descriptors for, some kept back so that disks go on working.
+fn connections_max() -> usize {
+    let wanted = CONNECTIONS_MAX as u64 + DESCRIPTORS_RESERVED;
+    let given = rlimit::increase_nofile_limit(wanted).unwrap_or(DESCRIPTORS_RESERVED * 2);
+    let room = usize::try_from(given.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(CONNECTIONS_MAX);
+    if room < CONNECTIONS_MAX {
+        warn!(connections = room, "the system's limit on open files (ulimit -n) allows fewer connections than liftrelay would take");
+    }
+    room.clamp(1, CONNECTIONS_MAX)
 }
 
 /// The next connection, once there is room for it.

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
 use crate::relay::committed::StateText;
+use crate::relay::live::Fault;
 use crate::wire::message::{Message, Position, StateReply};
 use crate::wire::problem::{Code, Problem};
 
@@ -24,8 +25,12 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
     let (path, wait) = (params.path()?, params.wait()?);
     if let Some(at) = params.cursor("at")? {
         check(&access, at)?;
-        let (text, position) = fold(&access, at, path.clone()).await?;
-        return if matches(&headers, &position) { Ok(not_modified(&position)) } else { found(text, path.as_ref(), position) };
+        let position = access.live.committed.position(at.seq, &access.audience());
+        if matches(&headers, &position) {
+            return Ok(not_modified(&position));
+        }
+        let (text, position) = fold(&app, &access, at, path.clone()).await?;
+        return found(text, path.as_ref(), position);
     }
     let head = access.live.committed.head_position(&access.audience());
     let known = match params.cursor("after")? {
@@ -58,11 +63,12 @@ fn at_head(access: &Access, path: Option<&Key>) -> (Option<StateReply>, Position
     }
 }
 
-/// The state at an earlier number. Folding a long log takes a while, so it happens on a thread of its own.
-async fn fold(access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<StateReply>, Position), Problem> {
+/// The state at an earlier number. Folding a long log takes a while, so it happens on a thread, and few at once.
+async fn fold(app: &App, access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<StateReply>, Position), Problem> {
     let (committed, audience) = (Arc::clone(&access.live.committed), access.audience());
+    let _turn = app.folds.acquire().await.map_err(|_| Fault::Internal)?;
     let folded = tokio::task::spawn_blocking(move || committed.state_at(at.seq, path.as_ref(), &audience)).await;
-    let (text, position): (Option<StateText>, _) = folded.map_err(|_| crate::relay::live::Fault::Internal)?;
+    let (text, position): (Option<StateText>, _) = folded.map_err(|_| Fault::Internal)?;
     Ok((text.map(|text| text.reply(position)), position))
 }
 

@@ -65,6 +65,8 @@ pub const STALLED_WRITE: Duration = Duration::from_secs(30);
 pub const RETRY_MIN: Duration = Duration::from_millis(1_000);
 /// Width of the jitter of `retry:`, so that a hall does not reconnect in one instant.
 pub const RETRY_JITTER: Duration = Duration::from_millis(2_000);
+/// Bytes of entries in one event of a reader that has fallen behind: what a stalled one can hold in memory.
+pub const EVENT_MAX_BYTES: usize = 256 * 1024;
 /// Bytes of encoded frames that one meet keeps ready; a reader further behind re-reads the log.
 pub const FRAMES_MAX_BYTES: usize = 1024 * 1024;
 /// A location counts as online so long after its last request (a long-poll lasts up to 25 s).
@@ -76,8 +78,10 @@ pub const ONLINE_FOR: Duration = Duration::from_secs(40);
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 86_400);
 /// Sessions alive in one meet; the one that ends first makes room.
 pub const SESSIONS_MAX: usize = 10_000;
-/// Password hashings that may wait for a thread; at 0.2 s each the last waits a few seconds.
-pub const HASH_QUEUE: usize = 32;
+/// Logins that may wait for a thread to hash on; at 0.2 s each the last waits a few seconds.
+pub const LOGIN_QUEUE: usize = 32;
+/// New meets that may wait for one; a queue of their own, so that a flood of them keeps nobody from joining.
+pub const CREATE_QUEUE: usize = 8;
 /// Failed logins that one address may make on one meet in a burst, and per minute afterwards.
 pub const FAILED_LOGINS_PER_MEET: u32 = 10;
 /// Failed logins that one address may make in a burst, and per minute afterwards: a whole hall is one address.
@@ -85,8 +89,14 @@ pub const FAILED_LOGINS_PER_ADDRESS: u32 = 60;
 
 // ---- The server ------------------------------------------------------------------------
 
-/// Connections at once; each costs a descriptor and some kilobytes.
+/// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
 pub const CONNECTIONS_MAX: usize = 20_000;
+/// Descriptors that no connection may take: logs, documents, listeners.
+pub const DESCRIPTORS_RESERVED: u64 = 200;
+/// Earlier states that are folded at once; each takes a thread for as long as the log is long.
+pub const FOLDS_MAX: usize = 2;
+/// Bytes of standing values that the refusals of one reply show; further ones leave the value out.
+pub const STANDING_MAX_BYTES: usize = 1024 * 1024;
 /// Time for a request's head to arrive; also how long an idle kept-alive connection stays.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive: 4 MiB over a slow hall network.
@@ -105,5 +115,5 @@ pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
 /// Time between SIGTERM and the end of the process that open requests get.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
-/// Bytes of `diag.log` after which it is moved aside at start.
+/// Bytes of `diag.log` after which it is moved aside; with the one before it takes twice that.
 pub const DIAG_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024;

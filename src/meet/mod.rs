@@ -72,9 +72,18 @@ pub enum BrokenLog {
 /// One update of a batch that has been carried out and can be taken back.
 #[derive(Debug)]
 enum Step {
-    Committed { key: Key, state: Undo, standing: Replaced, local_seq_num: Option<u64> },
+    Committed(Box<Change>),
     Noted { local_seq_num: u64 },
     Known,
+}
+
+/// What a commit did, besides adding to the log.
+#[derive(Debug)]
+struct Change {
+    key: Key,
+    state: Undo,
+    standing: Replaced,
+    local_seq_num: Option<u64>,
 }
 
 impl Meet {
@@ -245,7 +254,8 @@ impl Apply<'_> {
 
     fn take_back(&mut self, step: Step) {
         let number = match step {
-            Step::Committed { key, state, standing, local_seq_num } => {
+            Step::Committed(change) => {
+                let Change { key, state, standing, local_seq_num } = *change;
                 self.meet.log.pop();
                 self.meet.standing.undo(&key, standing);
                 self.meet.state.undo(&key, state);
@@ -319,7 +329,8 @@ impl Apply<'_> {
     fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
         let entry = Arc::new(self.entry(update, content, overrules.into()));
         let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
-        self.steps.push(Step::Committed { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num });
+        let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
+        self.steps.push(Step::Committed(Box::new(change)));
         let ack = Ack { overrules: entry.fields.overrules.clone(), ..place.ack(entry.seq()) };
         self.records.push(Record::Entry { commit_end: entry.seq(), entry });
         Outcome::Acked(ack)

@@ -151,7 +151,12 @@ pub fn hash_hex(canonical: &str) -> String {
 
 /// A value has no lines and columns that its sender would know.
 fn without_position(message: &str) -> String {
-    message.split(" at line ").next().unwrap_or(message).to_owned()
+    let message = message.split(" at line ").next().unwrap_or(message);
+    // This is how the JSON reader speaks of half a surrogate pair.
+    if message.ends_with("hex escape") || message.contains("surrogate") {
+        return "a \\u escape is no character by itself (a lone surrogate); send the character in UTF-8".to_owned();
+    }
+    message.to_owned()
 }
 
 /// Reads a value that stands `depth` containers deep.
@@ -304,7 +309,7 @@ mod tests {
         for (text, says) in [
             ("9007199254740993", "no double"),
             ("1e400", "out of range"),
-            ("\"\\ud800\"", "hex escape"),
+            ("\"\\ud800\"", "surrogate"),
             ("{\"a\":1,\"a\":2}", "twice"),
             ("{\"__proto__\":1}", "__proto__"),
             ("{\"a\":[{\"\\u005f_proto__\":1}]}", "__proto__"),

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::meet::chain::Cursor;
 use crate::meet::entry::Entry;
 use crate::meet::key::Key;
-use crate::meet::limits::PAGE_MAX_BYTES;
+use crate::meet::limits::{EVENT_MAX_BYTES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_BYTES};
 use crate::meet::log::Log;
 use crate::meet::outcome::LostCursor;
 use crate::meet::settings::PrivatePaths;
@@ -76,10 +76,15 @@ impl Committed {
     /// Shows entries that have become durable, as one frame, and wakes all followers.
     pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
         let Some(last) = entries.last() else { return };
+        // Reading values takes longest, so it happens before anybody has to wait.
+        let changes: Vec<_> = entries.iter().map(|entry| (Key::parse(&entry.fields.update_key), entry.value())).collect();
         {
             let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-            for entry in entries {
-                view.fold(entry);
+            for (entry, (key, value)) in entries.iter().zip(changes) {
+                if let Ok(key) = key {
+                    view.state.fold(&key, value);
+                }
+                view.log.push(Arc::clone(entry));
             }
             view.frames.push(entries);
             view.texts = [None, None];
@@ -123,33 +128,37 @@ impl Committed {
 
     /// About `limit` entries above `after`: a page never splits a commit.
     pub fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
-        self.view().page(after, limit, audience)
+        self.view().page(after, limit, PAGE_MAX_BYTES, audience)
     }
 
-    pub(super) fn chunk(&self, after: u64, limit: usize, audience: &Audience) -> Option<Chunk> {
+    /// What a stream sends next: small enough to be held for a reader that stalls.
+    pub(super) fn chunk(&self, after: u64, audience: &Audience) -> Option<Chunk> {
         if self.head() <= after {
             return None;
         }
         let view = self.view();
         Some(match view.frames.after(after) {
             Some(frame) => Chunk::Frame(Arc::clone(frame)),
-            None => Chunk::Page(view.page(after, limit, audience)),
+            None => Chunk::Page(view.page(after, PAGE_DEFAULT_ENTRIES, EVENT_MAX_BYTES, audience)),
         })
     }
 
     /// The state at the head, and where that is. Folded and written once per head and kind of reader.
     pub fn state(&self, audience: &Audience) -> (Arc<StateText>, Position) {
         let kind = usize::from(audience.is_editor());
-        {
+        let (text, position) = {
             let view = self.view();
+            let position = position(view.log.head(), &view.log.head_chain(), audience);
             if let Some(text) = &view.texts[kind] {
-                return (Arc::clone(text), position(view.log.head(), &view.log.head_chain(), audience));
+                return (Arc::clone(text), position);
             }
-        }
+            (Arc::new(StateText::new(visible(&view.state, audience))), position)
+        };
         let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
-        let text = Arc::new(StateText::new(visible(&view.state, audience)));
-        view.texts[kind] = Some(Arc::clone(&text));
-        (text, position(view.log.head(), &view.log.head_chain(), audience))
+        if view.log.head() == position.server_seq_num {
+            view.texts[kind] = Some(Arc::clone(&text));
+        }
+        (text, position)
     }
 
     /// The value at `path` in the state at the head; `None` where nothing stands that the reader may see.
@@ -196,19 +205,14 @@ impl Committed {
 }
 
 impl View {
-    fn fold(&mut self, entry: &Arc<Entry>) {
-        fold(&mut self.state, entry);
-        self.log.push(Arc::clone(entry));
-    }
-
     fn position(&self, seq: u64, audience: &Audience) -> Position {
         let seq = seq.min(self.log.head());
         position(seq, &self.log.chain(seq).unwrap_or_else(|| self.log.head_chain()), audience)
     }
 
-    fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
+    fn page(&self, after: u64, limit: usize, max_bytes: usize, audience: &Audience) -> Page {
         let rest = self.log.after(after);
-        let end = page_end(rest, limit);
+        let end = page_end(rest, limit, max_bytes);
         let entries = rest[..end].to_vec();
         let last = entries.last().map_or(after.min(self.log.head()), |entry| entry.seq());
         Page {
@@ -222,11 +226,11 @@ impl View {
 }
 
 /// How many entries a page of about `limit` takes: whole commits, and not too many bytes.
-fn page_end(entries: &[Arc<Entry>], limit: usize) -> usize {
+fn page_end(entries: &[Arc<Entry>], limit: usize, max_bytes: usize) -> usize {
     let mut bytes = 0;
     let mut end = 0;
     for commit in entries.chunk_by(|a, b| a.fields.commit == b.fields.commit) {
-        if end > 0 && (end + commit.len() > limit || bytes > PAGE_MAX_BYTES) {
+        if end > 0 && (end + commit.len() > limit || bytes > max_bytes) {
             break;
         }
         end += commit.len();

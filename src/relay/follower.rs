@@ -8,7 +8,6 @@ use tokio::sync::watch;
 
 use crate::meet::chain::Cursor;
 use crate::meet::key::{Key, overlap};
-use crate::meet::limits::PAGE_DEFAULT_ENTRIES;
 use crate::wire::audience::Audience;
 use crate::wire::message::{Message, Page, Position};
 use crate::wire::stream::Format;
@@ -80,7 +79,7 @@ impl Follower {
     /// The next event of a stream, without waiting. The cursor moves even over what a filter drops.
     pub fn next_event(&mut self, format: Format) -> Option<Bytes> {
         loop {
-            let chunk = self.committed.chunk(self.cursor, PAGE_DEFAULT_ENTRIES, &self.audience)?;
+            let chunk = self.committed.chunk(self.cursor, &self.audience)?;
             let page = match chunk {
                 Chunk::Frame(frame) if self.paths.is_empty() => {
                     self.cursor = frame.last;

@@ -66,7 +66,8 @@ impl Frames {
             entries: entries.to_vec(),
             encoded: Default::default(),
         }));
-        while self.bytes > FRAMES_MAX_BYTES {
+        // The newest stays however large it is: everybody is about to be sent it.
+        while self.bytes > FRAMES_MAX_BYTES && self.ring.len() > 1 {
             let Some(oldest) = self.ring.pop_front() else { break };
             self.bytes -= size(&oldest.entries);
         }

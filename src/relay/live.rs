@@ -1,9 +1,9 @@
 //! A meet that is open: everything that requests reach it by.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -46,8 +46,8 @@ pub struct LiveMeet {
     /// Who is there.
     pub presence: Arc<Presence>,
     roster: RwLock<Roster>,
-    /// Held while the roster changes, so that its documents are written one after the other.
-    roster_edit: Mutex<()>,
+    /// One at a time changes the roster, so that its documents are written one after the other and one thread is enough.
+    roster_edits: Arc<Semaphore>,
     /// `None` for a meet that is read-only because its log is damaged.
     mailbox: Option<mpsc::Sender<Push>>,
     failed: Arc<AtomicBool>,
@@ -87,9 +87,9 @@ impl LiveMeet {
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());
-        let (presence, roster_edit, pending, ended) = Default::default();
-        let roster = RwLock::new(roster);
-        LiveMeet { id, committed, presence, roster, roster_edit, mailbox, failed, pending, store, key, clock, touched, ended }
+        let (presence, pending, ended) = Default::default();
+        let (roster, roster_edits) = (RwLock::new(roster), Arc::new(Semaphore::new(1)));
+        LiveMeet { id, committed, presence, roster, roster_edits, mailbox, failed, pending, store, key, clock, touched, ended }
     }
 
     /// Gives a batch to the writer and waits for what becomes of it; what it committed is durable then.
@@ -123,8 +123,10 @@ impl LiveMeet {
 
     /// What a token allows now.
     pub fn grant(&self, token: &Token) -> Option<Arc<Grant>> {
-        self.touched.fetch_max(self.clock.now().millis(), Ordering::Relaxed);
-        self.roster().grant(token, self.clock.now()).cloned()
+        let now = self.clock.now();
+        let grant = self.roster().grant(token, now).cloned()?;
+        self.touched.fetch_max(now.millis(), Ordering::Relaxed);
+        Some(grant)
     }
 
     /// Changes the roster; the change is durable, and only then visible, when this returns.
@@ -137,7 +139,11 @@ impl LiveMeet {
         change: impl FnOnce(&mut Roster) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let live = Arc::clone(self);
-        let edit = tokio::task::spawn_blocking(move || live.edit_roster_now(change));
+        let turn = Arc::clone(&self.roster_edits).acquire_owned().await.map_err(|_| Fault::Internal)?;
+        let edit = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            live.edit_roster_now(change)
+        });
         match edit.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(error)) => {
@@ -149,7 +155,6 @@ impl LiveMeet {
     }
 
     fn edit_roster_now<T>(&self, change: impl FnOnce(&mut Roster) -> T) -> Result<T, StoreError> {
-        let _one_at_a_time = self.roster_edit.lock().unwrap_or_else(PoisonError::into_inner);
         let before = self.roster().clone();
         let mut after = before.clone();
         let result = change(&mut after);

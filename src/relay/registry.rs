@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
 use tracing::{error, info, warn};
@@ -27,6 +27,8 @@ use super::live::{Fault, LiveMeet, Parts};
 const ID_TRIES: usize = 20;
 /// How often idle meets are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How long a probe of the store counts.
+const PROBE_EVERY: Duration = Duration::from_secs(1);
 
 /// All meets of a server.
 pub struct Registry {
@@ -34,6 +36,8 @@ pub struct Registry {
     key: ServerKey,
     clock: Clock,
     meets: Mutex<HashMap<MeetId, Arc<Slot>>>,
+    /// When the store was last probed, and what came of it.
+    probed: Arc<Mutex<Option<(Instant, bool)>>>,
 }
 
 /// A meet that is open or being opened.
@@ -55,7 +59,7 @@ pub struct MeetSpec {
 impl Registry {
     /// The meets of a store, chained with `key`.
     pub fn new(store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Registry {
-        Registry { store, key, clock, meets: Mutex::default() }
+        Registry { store, key, clock, meets: Mutex::default(), probed: Arc::default() }
     }
 
     /// The clock of all meets.
@@ -63,18 +67,23 @@ impl Registry {
         &self.clock
     }
 
-    /// Whether a small write to the store would succeed.
+    /// Whether a small write to the store would succeed, as of a second ago at most:
+    /// whoever asks often must not keep the disk busy.
     pub async fn is_writable(&self) -> bool {
-        let store = Arc::clone(&self.store);
-        let probed = tokio::task::spawn_blocking(move || store.probe()).await;
-        match probed {
-            Ok(Ok(())) => true,
-            Ok(Err(error)) => {
-                warn!(%error, "the data folder cannot be written");
-                false
+        let (store, probed) = (Arc::clone(&self.store), Arc::clone(&self.probed));
+        let probe = move || {
+            let mut probed = probed.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some((_, result)) = probed.filter(|(at, _)| at.elapsed() < PROBE_EVERY) {
+                return result;
             }
-            Err(_) => false,
-        }
+            let result = store.probe();
+            if let Err(error) = &result {
+                warn!(%error, "the data folder cannot be written");
+            }
+            *probed = Some((Instant::now(), result.is_ok()));
+            result.is_ok()
+        };
+        tokio::task::spawn_blocking(probe).await.unwrap_or(false)
     }
 
     /// Makes a meet under a random id that no current or finished meet has.
@@ -82,18 +91,24 @@ impl Registry {
     /// # Errors
     /// [`Fault`]
     pub async fn create(&self, spec: MeetSpec) -> Result<Arc<LiveMeet>, Fault> {
-        let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let made = tokio::task::spawn_blocking(move || make(store, key, clock, &spec)).await.map_err(|_| Fault::Internal)?;
-        let parts = made.map_err(|error| {
-            error!(%error, "a meet could not be created");
-            Fault::StorageFailed
-        })?;
-        let id = parts.id;
-        let live = Arc::new(LiveMeet::start(parts));
-        info!(meet = %id, "meet created");
-        let slot = OnceCell::new_with(Some(Arc::clone(&live)));
-        self.meets().insert(id, Arc::new(slot));
-        Ok(live)
+        let spec = Arc::new(spec);
+        for _ in 0..ID_TRIES {
+            let id = MeetId::from_random(u64::from_be_bytes(random_bytes()));
+            // The slot comes first: whoever guesses the id meanwhile finds this meet, and no second writer.
+            let slot = Arc::clone(self.meets().entry(id).or_default());
+            if slot.initialized() {
+                continue;
+            }
+            let (store, key, clock, spec) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone(), Arc::clone(&spec));
+            let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, spec)).await.cloned() });
+            match making.await.unwrap_or(Err(Some(Fault::Internal))) {
+                Ok(live) => return Ok(live),
+                Err(Some(fault)) => return Err(fault),
+                Err(None) => {}
+            }
+        }
+        error!("no free meet id was found");
+        Err(Fault::Internal)
     }
 
     /// The meet with this id, opened if it is not; `None` where there is none.
@@ -187,40 +202,54 @@ async fn read(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -
     }
 }
 
-fn make(store: Arc<dyn Store>, key: ServerKey, clock: Clock, spec: &MeetSpec) -> Result<Parts, StoreError> {
-    for _ in 0..ID_TRIES {
-        let id = MeetId::from_random(u64::from_be_bytes(random_bytes()));
-        let nonce = random_bytes();
-        let chain = key.chain_start(id, &nonce);
-        let created_at = clock.now();
-        let roster = Roster::new(AuthFile {
-            version: VERSION,
-            meet_id: id.digits(),
-            meet_name: spec.meet_name.clone(),
-            created_at,
-            chain,
-            password: spec.password.clone(),
-            locations: spec.locations.clone(),
-            settings: spec.settings.clone(),
-            view_keys: Vec::new(),
-            clients: Vec::new(),
-            ticket_version: 1,
-        });
-        let mut encoder = Encoder::default();
-        let mut header = Vec::new();
-        encoder.header(&Header::new(id, chain, nonce, created_at), &mut header);
-        let new = NewMeet { header, auth: roster.auth_document(), sessions: roster.sessions_document() };
-        match store.create(id, &new) {
-            Ok(journal) => {
-                let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
-                let log = Some(LogWriter::new(journal, encoder, 0));
-                return Ok(Parts { id, meet, roster, log, store, key, clock });
-            }
-            Err(StoreError::Exists) => {}
-            Err(error) => return Err(error),
+/// Makes a meet. An error of `None` means that the id is taken.
+async fn make(
+    id: MeetId,
+    store: Arc<dyn Store>,
+    key: ServerKey,
+    clock: Clock,
+    spec: Arc<MeetSpec>,
+) -> Result<Arc<LiveMeet>, Option<Fault>> {
+    let made = tokio::task::spawn_blocking(move || make_now(id, store, key, clock, &spec)).await;
+    match made {
+        Ok(Ok(parts)) => {
+            info!(meet = %id, "meet created");
+            Ok(Arc::new(LiveMeet::start(parts)))
         }
+        Ok(Err(StoreError::Exists)) => Err(None),
+        Ok(Err(error)) => {
+            error!(%error, "a meet could not be created");
+            Err(Some(Fault::StorageFailed))
+        }
+        Err(_) => Err(Some(Fault::Internal)),
     }
-    Err(StoreError::Exists)
+}
+
+fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, spec: &MeetSpec) -> Result<Parts, StoreError> {
+    let nonce = random_bytes();
+    let chain = key.chain_start(id, &nonce);
+    let created_at = clock.now();
+    let roster = Roster::new(AuthFile {
+        version: VERSION,
+        meet_id: id.digits(),
+        meet_name: spec.meet_name.clone(),
+        created_at,
+        chain,
+        password: spec.password.clone(),
+        locations: spec.locations.clone(),
+        settings: spec.settings.clone(),
+        view_keys: Vec::new(),
+        clients: Vec::new(),
+        ticket_version: 1,
+    });
+    let mut encoder = Encoder::default();
+    let mut header = Vec::new();
+    encoder.header(&Header::new(id, chain, nonce, created_at), &mut header);
+    let new = NewMeet { header, auth: roster.auth_document(), sessions: roster.sessions_document() };
+    let journal = store.create(id, &new)?;
+    let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
+    let log = Some(LogWriter::new(journal, encoder, 0));
+    Ok(Parts { id, meet, roster, log, store, key, clock })
 }
 
 /// Brings a stored meet back to where it was.

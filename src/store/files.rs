@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::meet::id::MeetId;
 
@@ -44,6 +44,9 @@ impl FileStore {
     /// # Errors
     /// Where another server uses it, or it cannot be made or written.
     pub fn open(root: &Path, fsync: Fsync) -> Result<FileStore, StoreError> {
+        if let Some(parent) = root.parent() {
+            fs::create_dir_all(parent).map_err(at("making the folder", parent))?;
+        }
         for folder in [root.to_owned(), root.join(CURRENT), root.join(FINISHED)] {
             make_folder(&folder)?;
         }
@@ -51,14 +54,6 @@ impl FileStore {
         let store = FileStore { root: root.to_owned(), fsync, _lock: lock };
         store.clear_unfinished()?;
         Ok(store)
-    }
-
-    /// Ids of the meets in a data folder that are not finished, in no particular order.
-    ///
-    /// # Errors
-    /// Where the folder cannot be read.
-    pub fn meets(root: &Path) -> io::Result<Vec<MeetId>> {
-        meets_in(&root.join(CURRENT))
     }
 
     /// Ids of all meets in a data folder.
@@ -71,10 +66,10 @@ impl FileStore {
         Ok(current)
     }
 
-    /// Where the log of a meet is in a data folder: among the current or the finished ones.
+    /// Where the log of a meet in a data folder is, or should be; `None` where there is no such meet.
     pub fn log_path(root: &Path, id: MeetId) -> Option<PathBuf> {
-        let paths = [CURRENT, FINISHED].map(|folder| root.join(folder).join(id.digits()).join(LOG_FILE));
-        paths.into_iter().find(|path| path.exists())
+        let folders = [CURRENT, FINISHED].map(|folder| root.join(folder).join(id.digits()));
+        folders.into_iter().find(|folder| folder.exists()).map(|folder| folder.join(LOG_FILE))
     }
 
     fn current(&self, id: MeetId) -> PathBuf {
@@ -169,13 +164,14 @@ impl Store for FileStore {
         };
         let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
         let journal = match &scan.rest {
-            Rest::Nothing => Some(self.journal(&log)?),
-            Rest::TornTail { .. } => {
-                self.cut_tail(&log, &bytes, scan.sound_bytes)?;
-                Some(self.journal(&log)?)
-            }
-            Rest::Damage(_) => None,
+            Rest::Nothing => self.journal(&log).map(Some),
+            Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).and_then(|()| self.journal(&log)).map(Some),
+            Rest::Damage(_) => Ok(None),
         };
+        let journal = journal.unwrap_or_else(|error| {
+            error!(%error, "the meet can be read but not written");
+            None
+        });
         let auth = current.join(Document::Auth.file_name());
         let auth = fs::read(&auth).map_err(at("reading", &auth))?;
         let sessions = current.join(Document::Sessions.file_name());
@@ -237,8 +233,13 @@ fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
     doing(format!("{what} {}", path.display()))
 }
 
+/// A copy may lack a folder in which there was nothing.
 fn meets_in(folder: &Path) -> io::Result<Vec<MeetId>> {
-    let names = fs::read_dir(folder)?.map(|item| item.map(|item| item.file_name()));
+    let items = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound && folder.parent().is_some_and(Path::is_dir) => return Ok(Vec::new()),
+        items => items?,
+    };
+    let names = items.map(|item| item.map(|item| item.file_name()));
     let names = names.collect::<io::Result<Vec<_>>>()?;
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
 }
@@ -256,11 +257,18 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// Makes a folder that only its owner can enter.
+/// Makes a folder that only its owner can enter. One that is there already keeps its mode: it may be anybody's.
 fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let make = || {
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))
+    let make = || match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+            match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+                Some(parent) => File::open(parent)?.sync_all(),
+                None => File::open(".")?.sync_all(),
+            }
+        }
     };
     make().map_err(at("making the folder", path))
 }

@@ -35,11 +35,13 @@ fn only_the_owner_reads_what_is_stored() {
 }
 
 #[test]
-fn a_folder_that_was_open_to_others_is_closed_to_them() {
+fn a_folder_that_was_open_to_others_stays_so_and_the_meets_in_it_are_closed() {
     let folder = tempfile::tempdir().unwrap();
     fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let _store = FileStore::open(folder.path(), Fsync::Always).unwrap();
-    assert_eq!(mode(folder.path()), 0o700);
+    assert_eq!(mode(folder.path()), 0o755);
+    assert_eq!(mode(&folder.path().join("current-meets")), 0o700);
+    assert_eq!(mode(&folder.path().join("finished-meets")), 0o700);
 }
 
 #[test]
@@ -84,10 +86,9 @@ fn meets_are_listed_and_other_names_are_not() {
     let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
     drop(store.create(id(), &new_meet(id())).unwrap());
     fs::create_dir(folder.path().join("current-meets/notes of the operator")).unwrap();
-    assert_eq!(FileStore::meets(folder.path()).unwrap(), [id()]);
+    assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
     assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("current-meets")));
     store.finish(id()).unwrap();
-    assert_eq!(FileStore::meets(folder.path()).unwrap(), []);
     assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
     assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("finished-meets")));
 }

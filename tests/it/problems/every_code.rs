@@ -252,7 +252,7 @@ async fn overload(table: &mut Table) {
     let (stranger, sessions) = (hall.server.stranger(), hall.desk.of_meet("/sessions"));
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut logins = tokio::task::JoinSet::new();
-    for _ in 0..cores + liftrelay::meet::limits::HASH_QUEUE + 8 {
+    for _ in 0..cores + liftrelay::meet::limits::LOGIN_QUEUE + 8 {
         let (stranger, sessions) = (stranger.clone(), sessions.clone());
         logins.spawn(async move { post(&stranger, &sessions, json!({"password": PASSWORD, "locationName": "desk"})).await });
     }
