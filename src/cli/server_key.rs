@@ -23,7 +23,7 @@ pub(super) fn default_path(data_dir: &Path) -> PathBuf {
 pub(super) fn load_or_make(path: &Path, data_dir: &Path) -> Result<ServerKey, String> {
     match load(path)? {
         Some(key) => Ok(key),
-        None if FileStore::meets(data_dir).is_ok_and(|meets| !meets.is_empty()) => Err(format!(
+        None if FileStore::all_meets(data_dir).is_ok_and(|meets| !meets.is_empty()) => Err(format!(
             "the server key {} is missing, but {} holds meets that were written with it; put the key back, or move the meets away",
             path.display(),
             data_dir.display()
@@ -80,7 +80,8 @@ mod tests {
     #[test]
     fn no_new_key_for_meets_of_another() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("current-meets/123456789")).unwrap();
+        fs::create_dir_all(folder.path().join("current-meets")).unwrap();
+        fs::create_dir_all(folder.path().join("finished-meets/123456789")).unwrap();
         let error = load_or_make(&folder.path().join("key"), folder.path()).unwrap_err();
         assert!(error.contains("put the key back"), "{error}");
     }
