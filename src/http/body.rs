@@ -1,6 +1,6 @@
 //! Request bodies: JSON, whole, in time, and not too large.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -42,12 +42,14 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
+    // Who says the size first, and waits with the rest (Expect: 100-continue), need not send it.
+    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
+        return Err(too_large());
+    }
     let read = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_MAX_BYTES).collect()).await;
     match read {
         Ok(Ok(bytes)) => Ok(bytes.to_bytes().to_vec()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch")))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(malformed("the body did not arrive whole")),
         // There is no code for slowness: like any overload it asks for another try.
         Err(_) => {
@@ -55,6 +57,10 @@ async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
             Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
         }
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch"))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
