@@ -88,7 +88,7 @@ async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes,
             Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(Box::new(news(since).into()))))
         }
         Decision::Conflict { processed, problem, remaining, since } => {
-            let detail = format!("nothing of the atomic batch took effect: {}", problem.refusal.reason);
+            let detail = format!("nothing of the atomic batch took effect: {}", problem.reason);
             let extra = Extra::Conflict { processed, problem, remaining, news: Box::new(news(since).into()) };
             Err(Problem::new(Code::SyncConflict, detail).with(extra))
         }

@@ -1,5 +1,7 @@
 //! The conflict table (wire contract, section 5): what becomes of one update.
 
+use std::borrow::Borrow;
+
 use super::answers::WriterId;
 use super::key::{Key, Segment};
 use super::outcome::UpdateCode;
@@ -162,7 +164,7 @@ fn refused(code: UpdateCode, because: Option<u64>, reason: Reason) -> Verdict {
 }
 
 /// What a standing or incoming value has at a deeper key; `None` where it is absent, removed or hidden by a scalar.
-fn value_at<'a>(value: Option<&'a Value>, below: &[Segment]) -> Option<&'a Value> {
+fn value_at<'a, S: Borrow<Segment>>(value: Option<&'a Value>, below: &[S]) -> Option<&'a Value> {
     value.and_then(|value| value.get(below))
 }
 

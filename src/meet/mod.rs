@@ -193,17 +193,7 @@ impl Meet {
             Reason::NothingThere => format!("nothing stands at {key}, so there is nothing to remove"),
             Reason::Obstacle(obstacle) => obstacle.to_string(),
         };
-        Refusal { conflict: code.is_conflict(), reason, code, standing: standing.map(|entry| standing_update(entry)) }
-    }
-}
-
-fn standing_update(entry: &Entry) -> StandingUpdate {
-    StandingUpdate {
-        server_seq_num: entry.seq(),
-        update_key: entry.fields.update_key.clone(),
-        update_value: entry.fields.update_value.clone(),
-        location_name: entry.fields.location_name.clone(),
-        priority: entry.fields.priority,
+        Refusal { conflict: code.is_conflict(), reason, code, because }
     }
 }
 
@@ -275,7 +265,7 @@ impl Apply<'_> {
         let content = match &update.content {
             Ok(content) => content,
             Err(unreadable) => {
-                let refusal = Refusal { conflict: false, reason: unreadable.reason.clone(), code: unreadable.code, standing: None };
+                let refusal = Refusal { conflict: false, reason: unreadable.reason.clone(), code: unreadable.code, because: None };
                 return self.refuse(place, update, refusal);
             }
         };
@@ -300,8 +290,8 @@ impl Apply<'_> {
         if answer.fingerprint() != update.fingerprint {
             let reason =
                 format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
-            let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, standing: None };
-            return Some(Outcome::Refused(place.rejection(refusal)));
+            let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, because: None };
+            return Some(Outcome::Refused(place.rejection(refusal, &self.meet.log)));
         }
         Some(match answer {
             Answer::Committed(entry) => {
@@ -309,7 +299,7 @@ impl Apply<'_> {
                 Outcome::Acked(Ack { duplicate: true, overrules, ..place.ack(entry.seq()) })
             }
             Answer::Noted { note: Note::Merged(seq), .. } => Outcome::Acked(Ack { duplicate: true, merged: true, ..place.ack(*seq) }),
-            Answer::Noted { note: Note::Refused(refusal), .. } => Outcome::Refused(place.rejection((**refusal).clone())),
+            Answer::Noted { note: Note::Refused(refusal), .. } => Outcome::Refused(place.rejection((**refusal).clone(), &self.meet.log)),
         })
     }
 
@@ -367,7 +357,7 @@ impl Apply<'_> {
         if self.batch.mode == Mode::Each {
             self.remember(update, Note::Refused(Box::new(refusal.clone())));
         }
-        Outcome::Refused(place.rejection(refusal))
+        Outcome::Refused(place.rejection(refusal, &self.meet.log))
     }
 
     /// Keeps an answer that no entry tells, unless its number has one already.
@@ -400,7 +390,10 @@ impl Place {
         Ack { local_seq_num, index, server_seq_num, duplicate: false, merged: false, overrules: Box::default() }
     }
 
-    fn rejection(self, refusal: Refusal) -> Rejection {
-        Rejection { local_seq_num: self.local_seq_num, index: self.index(), refusal }
+    fn rejection(self, refusal: Refusal, log: &Log) -> Rejection {
+        let standing = refusal.because.and_then(|seq| log.get(seq));
+        let standing = standing.map(|entry| StandingUpdate { entry: Arc::clone(entry), without_value: false });
+        let Refusal { conflict, reason, code, .. } = refusal;
+        Rejection { local_seq_num: self.local_seq_num, index: self.index(), conflict, reason, code, standing }
     }
 }

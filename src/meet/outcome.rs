@@ -1,6 +1,6 @@
 //! What comes of a batch. All of it is expected and none of it is a fault.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 
@@ -83,7 +83,7 @@ pub struct Ack {
 }
 
 /// An update took no effect.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// Which update, by its client's own number.
@@ -92,12 +92,18 @@ pub struct Rejection {
     /// Which update, by its place in the request, where it has no number.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
-    /// Why.
-    #[serde(flatten)]
-    pub refusal: Refusal,
+    /// Whether another client's update is the reason.
+    pub conflict: bool,
+    /// For a person: what was wrong, what would be right.
+    pub reason: String,
+    /// For a program.
+    pub code: UpdateCode,
+    /// What stands in the way. Shared with the log: one large value may refuse thousands of updates.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub standing: Option<StandingUpdate>,
 }
 
-/// Why an update took no effect.
+/// Why an update took no effect, as it is remembered.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refusal {
@@ -107,25 +113,42 @@ pub struct Refusal {
     pub reason: String,
     /// For a program.
     pub code: UpdateCode,
-    /// What stands in the way.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub standing: Option<StandingUpdate>,
+    /// Number of the entry that stands in the way, which a [`Rejection`] shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub because: Option<u64>,
 }
 
 /// The standing update that an update was refused for.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug)]
 pub struct StandingUpdate {
-    /// Its number.
-    pub server_seq_num: u64,
-    /// Its key.
-    pub update_key: Box<str>,
-    /// Its value; `null` for a removal.
-    pub update_value: Box<RawValue>,
-    /// Where it was made.
-    pub location_name: Box<str>,
-    /// That location's priority.
-    pub priority: i64,
+    /// The entry.
+    pub entry: Arc<Entry>,
+    /// Whether its value is left out, where a reply would hold too much of them.
+    pub without_value: bool,
+}
+
+impl Serialize for StandingUpdate {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Shown<'a> {
+            server_seq_num: u64,
+            update_key: &'a str,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            update_value: Option<&'a RawValue>,
+            location_name: &'a str,
+            priority: i64,
+        }
+        let fields = &self.entry.fields;
+        Shown {
+            server_seq_num: fields.server_seq_num,
+            update_key: &fields.update_key,
+            update_value: (!self.without_value).then_some(&*fields.update_value),
+            location_name: &fields.location_name,
+            priority: fields.priority,
+        }
+        .serialize(out)
+    }
 }
 
 /// The answer to one update of a batch.

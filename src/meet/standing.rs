@@ -5,6 +5,7 @@
 //! meets costs the length of its key plus what is new below it, never the length of the log.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use super::answers::WriterId;
 use super::key::{Key, Segment};
@@ -29,17 +30,18 @@ pub(super) struct StandingIndex {
 #[derive(Debug, Default)]
 struct Node {
     standing: Option<Standing>,
-    /// No number in this subtree is higher, so a look for unseen ones can stop here.
-    newest: u64,
+    /// The highest number that stands strictly below, so that a look for unseen ones can stop here.
+    below: u64,
     children: HashMap<Segment, Node>,
 }
 
 /// What a commit replaced, so that it can be taken back.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    /// Depth of the first node that the commit made; the whole key where it made none.
-    made_at: usize,
-    before: Node,
+    /// What [`Node::below`] was on the way to the key, as far as there were nodes.
+    belows: Vec<u64>,
+    /// What stood at the key and below it; `None` where there was no node.
+    before: Option<Node>,
 }
 
 impl StandingIndex {
@@ -60,7 +62,7 @@ impl StandingIndex {
 
     /// Calls `visit` with every update strictly below `key` numbered above `after`,
     /// and with the segments that lead to it from there. In no particular order.
-    pub(super) fn below<'a>(&'a self, key: &Key, after: u64, visit: &mut impl FnMut(&[Segment], &'a Standing)) {
+    pub(super) fn below<'a>(&'a self, key: &Key, after: u64, visit: &mut impl FnMut(&[&Segment], &'a Standing)) {
         if let Some(node) = self.node(key) {
             node.below(after, &mut Vec::new(), visit);
         }
@@ -68,32 +70,40 @@ impl StandingIndex {
 
     /// The newest update strictly below `key`.
     pub(super) fn newest_below(&self, key: &Key) -> Option<u64> {
-        let mut newest = None;
-        self.below(key, 0, &mut |_, standing| newest = newest.max(Some(standing.seq)));
-        newest
+        self.node(key).map(|node| node.below).filter(|newest| *newest > 0)
     }
 
     /// Lets `standing` stand at `key`, instead of all that stood there and below.
     pub(super) fn commit(&mut self, key: &Key, standing: Standing) -> Replaced {
+        let seq = standing.seq;
         let mut node = &mut self.root;
-        let mut made_at = key.segments().len();
-        node.newest = standing.seq;
-        for (depth, segment) in key.segments().iter().enumerate() {
-            if !node.children.contains_key(segment) {
-                made_at = made_at.min(depth);
+        let mut replaced = Replaced { belows: Vec::with_capacity(key.segments().len()), before: None };
+        let mut is_new = false;
+        for segment in key.segments() {
+            if !is_new {
+                replaced.belows.push(node.below);
             }
-            node = node.children.entry(segment.clone()).or_default();
-            node.newest = standing.seq;
+            node.below = seq;
+            node = match node.children.entry(segment.clone()) {
+                Entry::Occupied(child) => child.into_mut(),
+                Entry::Vacant(place) => {
+                    is_new = true;
+                    place.insert(Node::default())
+                }
+            };
         }
-        let fresh = Node { newest: standing.seq, standing: Some(standing), children: HashMap::new() };
-        Replaced { made_at, before: std::mem::replace(node, fresh) }
+        let before = std::mem::replace(node, Node { standing: Some(standing), ..Node::default() });
+        replaced.before = (!is_new).then_some(before);
+        replaced
     }
 
-    /// Takes back the newest commit, made at `key`. `newest` may stay too high, which costs a look and no more.
+    /// Takes back the newest commit, made at `key`.
     pub(super) fn undo(&mut self, key: &Key, replaced: Replaced) {
+        let Replaced { belows, before } = replaced;
         let mut node = &mut self.root;
-        for (depth, segment) in key.segments().iter().enumerate() {
-            if depth == replaced.made_at {
+        for (depth, (segment, below)) in key.segments().iter().zip(&belows).enumerate() {
+            node.below = *below;
+            if depth + 1 == belows.len() && before.is_none() {
                 node.children.remove(segment);
                 return;
             }
@@ -102,7 +112,7 @@ impl StandingIndex {
                 None => return,
             }
         }
-        *node = replaced.before;
+        *node = before.unwrap_or_default();
     }
 
     fn node(&self, key: &Key) -> Option<&Node> {
@@ -111,9 +121,14 @@ impl StandingIndex {
 }
 
 impl Node {
-    fn below<'a>(&'a self, after: u64, path: &mut Vec<Segment>, visit: &mut impl FnMut(&[Segment], &'a Standing)) {
-        for (segment, child) in self.children.iter().filter(|(_, child)| child.newest > after) {
-            path.push(segment.clone());
+    /// The highest number that stands here or below.
+    fn newest(&self) -> u64 {
+        self.standing.as_ref().map_or(0, |standing| standing.seq).max(self.below)
+    }
+
+    fn below<'a>(&'a self, after: u64, path: &mut Vec<&'a Segment>, visit: &mut impl FnMut(&[&Segment], &'a Standing)) {
+        for (segment, child) in self.children.iter().filter(|(_, child)| child.newest() > after) {
+            path.push(segment);
             if let Some(standing) = child.standing.as_ref().filter(|standing| standing.seq > after) {
                 visit(path, standing);
             }
@@ -170,8 +185,10 @@ mod tests {
         let top = index.commit(&key("a"), standing(4));
         index.undo(&key("a"), top);
         assert_eq!(below(&index, "a", 0), [2, 3]);
+        assert_eq!(index.newest_below(&key("a")), Some(3));
         index.undo(&key("a.b.c.d"), deep);
         assert_eq!(below(&index, "a", 0), [2]);
         assert!(index.node(&key("a.b.c")).is_none());
+        assert_eq!(index.newest_below(&key("a")), Some(2));
     }
 }

@@ -1,6 +1,7 @@
 //! JSON values as the log keeps them: numbers are doubles, objects are in canonical order,
 //! and the text form is RFC 8785 (JSON Canonicalization Scheme).
 
+use std::borrow::Borrow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -67,8 +68,8 @@ impl Value {
     }
 
     /// What stands at `path` inside this value; `None` where nothing does or a scalar is in the way.
-    pub fn get(&self, path: &[Segment]) -> Option<&Value> {
-        path.iter().try_fold(self, |value, segment| match value {
+    pub fn get<S: Borrow<Segment>>(&self, path: &[S]) -> Option<&Value> {
+        path.iter().map(Borrow::borrow).try_fold(self, |value, segment| match value {
             Value::Object(members) => members.get(segment),
             Value::Array(items) => items.get(segment.index()?),
             _ => None,

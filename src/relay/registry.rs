@@ -213,7 +213,7 @@ fn make(store: Arc<dyn Store>, key: ServerKey, clock: Clock, spec: &MeetSpec) ->
         match store.create(id, &new) {
             Ok(journal) => {
                 let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
-                let log = Some(LogWriter::new(journal, encoder.sum(), 0));
+                let log = Some(LogWriter::new(journal, encoder, 0));
                 return Ok(Parts { id, meet, roster, log, store, key, clock });
             }
             Err(StoreError::Exists) => {}
@@ -256,7 +256,7 @@ fn replay_log(id: MeetId, scan: Scan, journal: Option<Box<dyn Journal>>, key: &S
         }
     }
     let durable = meet.log().head();
-    let log = journal.map(|journal| LogWriter::new(journal, scan.sum, durable));
+    let log = journal.map(|journal| LogWriter::new(journal, scan.end, durable));
     info!(meet = %id, entries = durable, "meet opened");
     (meet, log)
 }

@@ -18,6 +18,9 @@ use super::clock::Clock;
 use super::committed::Committed;
 use super::live::Fault;
 
+/// About what a remembered answer takes in the journal.
+const ANSWER_BYTES: usize = 512;
+
 /// A batch on its way to the writer.
 pub(super) struct Push {
     pub(super) batch: Batch,
@@ -77,12 +80,14 @@ impl Writer {
     async fn write(mut self, group: Group) -> Option<Writer> {
         let Group { records, decisions, pushes, .. } = group;
         if !records.is_empty() {
+            let failed = Arc::clone(&self.failed);
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
             let synced = tokio::task::spawn_blocking(move || {
                 let result = self.log.append(&records);
                 (self, records, result)
             });
             let Ok((writer, records, result)) = synced.await else {
+                failed.store(true, Ordering::Release);
                 answer(pushes, || Err(Fault::Internal));
                 return None;
             };
@@ -114,7 +119,7 @@ impl Group {
     fn add(&mut self, records: Vec<Record>) {
         let size = |record: &Record| match record {
             Record::Entry { entry, .. } => entry.text.get().len(),
-            Record::Answer(_) => 0,
+            Record::Answer(_) => ANSWER_BYTES,
         };
         self.bytes += records.iter().map(size).sum::<usize>();
         self.records.extend(records);

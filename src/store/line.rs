@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! {"chain":…,"createdAt":…,"format":"liftrelay-log","meetId":…,"nonce":…,"version":1,"sum":…}
-//! {"chain":…,"commitEnd":2,"durable":0,"entry":{…},"sum":…}
-//! {"answer":{…},"durable":2,"sum":…}
+//! {"chain":…,"commitEnd":2,"durable":0,"durableLines":1,"entry":{…},"sum":…}
+//! {"answer":{…},"durable":2,"durableLines":3,"sum":…}
 //! ```
 //!
-//! `durable` is the highest number that was known to be on disk when the line was written, so
-//! below it damage is told from a torn tail. `sum` is a CRC-32 over the line and the sum before
+//! `durable` is the highest number that was known to be on disk when the line was written, and
+//! `durableLines` how many lines were, answers included: below them damage is told from a torn
+//! tail. `sum` is a CRC-32 over the line and the sum before
 //! it: lines that are missing, doubled, reordered or changed show, answers included.
 
 use serde::{Deserialize, Serialize};
@@ -62,13 +63,33 @@ struct EntryBody<'a> {
     chain: &'a ChainValue,
     commit_end: u64,
     durable: u64,
+    durable_lines: u64,
     entry: &'a RawValue,
 }
 
 #[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
 struct AnswerBody<'a> {
     answer: &'a Remembered,
     durable: u64,
+    durable_lines: u64,
+}
+
+/// What is known to be on disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durable {
+    /// The highest number.
+    pub seq: u64,
+    /// How many lines, the first one included.
+    pub lines: u64,
+}
+
+impl Durable {
+    /// What either of two lines says.
+    #[must_use]
+    pub fn max(self, other: Durable) -> Durable {
+        Durable { seq: self.seq.max(other.seq), lines: self.lines.max(other.lines) }
+    }
 }
 
 /// Any line behind the first, as it is read.
@@ -77,27 +98,35 @@ struct AnswerBody<'a> {
 pub(super) struct AnyBody<'a> {
     pub(super) chain: Option<ChainValue>,
     pub(super) commit_end: Option<u64>,
-    pub(super) durable: u64,
+    durable: u64,
+    durable_lines: u64,
     #[serde(borrow)]
     pub(super) entry: Option<&'a RawValue>,
     pub(super) answer: Option<Remembered>,
 }
 
+impl AnyBody<'_> {
+    pub(super) fn durable(&self) -> Durable {
+        Durable { seq: self.durable, lines: self.durable_lines }
+    }
+}
+
 /// Writes lines, each summed with the one before.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Encoder {
     sum: u32,
+    lines: u64,
 }
 
 impl Encoder {
-    /// Goes on behind a line with this sum.
-    pub fn after(sum: u32) -> Encoder {
-        Encoder { sum }
+    /// Goes on behind so many lines, the last of which has this sum.
+    pub fn after(lines: u64, sum: u32) -> Encoder {
+        Encoder { sum, lines }
     }
 
-    /// The sum of the last line.
-    pub fn sum(&self) -> u32 {
-        self.sum
+    /// How many lines there are.
+    pub fn lines(&self) -> u64 {
+        self.lines
     }
 
     /// Appends the first line of a log.
@@ -105,13 +134,14 @@ impl Encoder {
         self.line(header, out);
     }
 
-    /// Appends the line of a record, written while numbers up to `durable` were known to be on disk.
-    pub fn record(&mut self, record: &Record, durable: u64, out: &mut Vec<u8>) {
+    /// Appends the line of a record, written while so much was known to be on disk.
+    pub fn record(&mut self, record: &Record, durable: Durable, out: &mut Vec<u8>) {
+        let Durable { seq: durable, lines: durable_lines } = durable;
         let body = match record {
             Record::Entry { entry, commit_end } => {
-                Body::Entry(EntryBody { chain: &entry.chain, commit_end: *commit_end, durable, entry: &entry.text })
+                Body::Entry(EntryBody { chain: &entry.chain, commit_end: *commit_end, durable, durable_lines, entry: &entry.text })
             }
-            Record::Answer(answer) => Body::Answer(AnswerBody { answer, durable }),
+            Record::Answer(answer) => Body::Answer(AnswerBody { answer, durable, durable_lines }),
         };
         self.line(&body, out);
     }
@@ -122,6 +152,7 @@ impl Encoder {
         serde_json::to_writer(&mut *out, body).expect("plain members");
         out.pop();
         self.sum = sum(self.sum, &out[start..]);
+        self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
         out.extend_from_slice(format!("{:08x}\"}}\n", self.sum).as_bytes());
     }

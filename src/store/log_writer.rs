@@ -5,21 +5,22 @@ use std::io;
 use crate::meet::outcome::Record;
 
 use super::Journal;
-use super::line::Encoder;
+use super::line::{Durable, Encoder};
 
 /// The end of one log.
 pub struct LogWriter {
     journal: Box<dyn Journal>,
     encoder: Encoder,
-    durable: u64,
+    durable: Durable,
     buffer: Vec<u8>,
     failed: bool,
 }
 
 impl LogWriter {
-    /// Goes on behind a line with sum `sum`, with numbers up to `durable` on disk.
-    pub fn new(journal: Box<dyn Journal>, sum: u32, durable: u64) -> LogWriter {
-        LogWriter { journal, encoder: Encoder::after(sum), durable, buffer: Vec::new(), failed: false }
+    /// Goes on where `encoder` has stopped, with everything up to number `head` on disk.
+    pub fn new(journal: Box<dyn Journal>, encoder: Encoder, head: u64) -> LogWriter {
+        let durable = Durable { seq: head, lines: encoder.lines() };
+        LogWriter { journal, encoder, durable, buffer: Vec::new(), failed: false }
     }
 
     /// Writes records and returns when they are durable.
@@ -32,7 +33,7 @@ impl LogWriter {
             return Err(io::Error::other("an earlier write to this log failed"));
         }
         self.buffer.clear();
-        let mut head = self.durable;
+        let mut head = self.durable.seq;
         for record in records {
             self.encoder.record(record, self.durable, &mut self.buffer);
             if let Record::Entry { entry, .. } = record {
@@ -45,7 +46,7 @@ impl LogWriter {
         self.failed = true;
         self.journal.append(&self.buffer)?;
         self.failed = false;
-        self.durable = head;
+        self.durable = Durable { seq: head, lines: self.encoder.lines() };
         self.buffer.shrink_to(64 * 1024);
         Ok(())
     }

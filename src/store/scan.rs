@@ -10,7 +10,7 @@ use crate::meet::chain::ChainValue;
 use crate::meet::entry::EntryFields;
 use crate::meet::outcome::Remembered;
 
-use super::line::{AnyBody, FORMAT, Header, VERSION, split_sum, sum_fits};
+use super::line::{AnyBody, Durable, Encoder, FORMAT, Header, VERSION, split_sum, sum_fits};
 
 /// A log as it was found.
 #[derive(Debug)]
@@ -21,8 +21,8 @@ pub struct Scan {
     pub records: Vec<StoredRecord>,
     /// Bytes that the sound records and the header take.
     pub sound_bytes: usize,
-    /// Sum of the last sound line.
-    pub sum: u32,
+    /// Where the next line goes on.
+    pub end: Encoder,
     /// What comes behind them.
     pub rest: Rest,
 }
@@ -43,16 +43,20 @@ pub enum Rest {
 
 /// Where a log is damaged.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line} is damaged ({what}): entries up to {last_good} are sound, but {durable} had been durable")]
+#[error(
+    "line {line} is damaged ({what}): entries up to {last_good} are sound, but {durable_lines} lines, with entries up to {durable}, had been durable"
+)]
 pub struct Damage {
     /// The bad line, counted from one.
-    pub line: usize,
+    pub line: u64,
     /// What is wrong with it.
     pub what: String,
     /// The last number before it.
     pub last_good: u64,
     /// The highest number that had been durable.
     pub durable: u64,
+    /// How many lines had been durable.
+    pub durable_lines: u64,
 }
 
 /// A record as it was stored.
@@ -91,20 +95,26 @@ pub enum BadHeader {
 pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
     let mut lines = Lines { bytes, at: 0 };
     let (header, sum) = read_header(lines.next())?;
-    let mut reader = Reader { records: Vec::new(), sum, seq: 0, whole: Mark { records: 0, bytes: lines.at, sum, line: 1 }, durable: 0 };
+    let mut reader = Reader {
+        records: Vec::new(),
+        sum,
+        seq: 0,
+        whole: Mark { records: 0, bytes: lines.at, end: Encoder::after(1, sum) },
+        durable: Durable::default(),
+    };
     let mut line_number = 1;
     let mut bad = None;
     while let Some(line) = lines.next() {
         line_number += 1;
         if let Err(what) = reader.line(&line) {
-            reader.durable = durable_in(&line).map_or(reader.durable, |durable| durable.max(reader.durable));
+            reader.durable = reader.durable.max(durable_in(&line));
             bad = Some((line_number, what));
             break;
         }
         reader.mark(lines.at, line_number);
     }
-    let durable = lines.filter_map(|line| durable_in(&line)).fold(reader.durable, u64::max);
-    Ok(reader.finish(header, bytes.len(), bad, durable))
+    reader.durable = lines.map(|line| durable_in(&line)).fold(reader.durable, Durable::max);
+    Ok(reader.finish(header, bytes.len(), bad))
 }
 
 /// The first line says what everything behind it is.
@@ -158,22 +168,21 @@ impl<'a> Iterator for Lines<'a> {
 
 /// What some line says was durable, whether or not the lines before it are sound. A line feed that
 /// was lost runs lines together, so another one may begin wherever one could have ended.
-fn durable_in(line: &Line) -> Option<u64> {
+fn durable_in(line: &Line) -> Durable {
     let said = |text: &[u8]| {
         split_sum(text)?;
-        serde_json::from_slice::<AnyBody>(text).ok().map(|body| body.durable)
+        serde_json::from_slice::<AnyBody>(text).ok().map(|body| body.durable())
     };
     let ends = (0..line.text.len()).filter(|&at| split_sum(&line.text[..at]).is_some());
     let starts = std::iter::once(0).chain(ends.map(|end| end + 1));
-    starts.filter_map(|start| said(&line.text[start..])).max()
+    starts.filter_map(|start| said(&line.text[start..])).fold(Durable::default(), Durable::max)
 }
 
 /// The end of the last whole commit.
 struct Mark {
     records: usize,
     bytes: usize,
-    sum: u32,
-    line: usize,
+    end: Encoder,
 }
 
 struct Reader {
@@ -181,7 +190,7 @@ struct Reader {
     sum: u32,
     seq: u64,
     whole: Mark,
-    durable: u64,
+    durable: Durable,
 }
 
 impl Reader {
@@ -194,7 +203,7 @@ impl Reader {
             return Err("its sum does not fit it and the line before".to_owned());
         }
         let body: AnyBody = serde_json::from_slice(line.text).map_err(|error| error.to_string())?;
-        let durable = body.durable;
+        let durable = body.durable();
         let record = self.record(body)?;
         self.records.push(record);
         self.sum = sum;
@@ -219,32 +228,34 @@ impl Reader {
     }
 
     /// Remembers the place where everything before is whole.
-    fn mark(&mut self, bytes: usize, line: usize) {
+    fn mark(&mut self, bytes: usize, line: u64) {
         let entries = self.records[self.whole.records..].iter().rev();
         let last = entries.filter_map(|record| match record {
             StoredRecord::Entry { commit_end, .. } => Some(*commit_end),
             StoredRecord::Answer(_) => None,
         });
         if last.take(1).all(|commit_end| commit_end == self.seq) {
-            self.whole = Mark { records: self.records.len(), bytes, sum: self.sum, line };
+            self.whole = Mark { records: self.records.len(), bytes, end: Encoder::after(line, self.sum) };
         }
     }
 
-    fn finish(mut self, header: Header, length: usize, bad: Option<(usize, String)>, durable: u64) -> Scan {
+    fn finish(mut self, header: Header, length: usize, bad: Option<(u64, String)>) -> Scan {
         self.records.truncate(self.whole.records);
         let last_good = self.records.iter().rev().find_map(|record| match record {
             StoredRecord::Entry { fields, .. } => Some(fields.server_seq_num),
             StoredRecord::Answer(_) => None,
         });
         let last_good = last_good.unwrap_or(0);
+        let Durable { seq: durable, lines: durable_lines } = self.durable;
+        let whole_lines = self.whole.end.lines();
         let rest = if length == self.whole.bytes {
             Rest::Nothing
-        } else if durable > last_good {
-            let (line, what) = bad.unwrap_or((self.whole.line + 1, "its commit is cut short".to_owned()));
-            Rest::Damage(Damage { line, what, last_good, durable })
+        } else if durable > last_good || durable_lines > whole_lines {
+            let (line, what) = bad.unwrap_or((whole_lines + 1, "its commit is cut short".to_owned()));
+            Rest::Damage(Damage { line, what, last_good, durable, durable_lines })
         } else {
             Rest::TornTail { bytes: length - self.whole.bytes }
         };
-        Scan { header, records: self.records, sound_bytes: self.whole.bytes, sum: self.whole.sum, rest }
+        Scan { header, records: self.records, sound_bytes: self.whole.bytes, end: self.whole.end, rest }
     }
 }

@@ -14,7 +14,7 @@ use crate::meet::settings::TieBreak;
 use crate::meet::time::Timestamp;
 use crate::meet::update::{Batch, Mode, Op, Proposal, Writer};
 
-use super::line::{Encoder, Header};
+use super::line::{Durable, Encoder, Header};
 use super::scan::{Scan, StoredRecord};
 use super::{Journal, NewMeet};
 
@@ -39,9 +39,9 @@ fn new_meet(id: MeetId) -> NewMeet {
     NewMeet { header, auth: b"{\"auth\":1}\n".to_vec(), sessions: b"{\"sessions\":1}\n".to_vec() }
 }
 
-/// The sum behind which the first record goes on.
-fn sum_of(header: &[u8]) -> u32 {
-    super::scan::scan(header).unwrap().sum
+/// Where the first record goes on.
+fn end_of(header: &[u8]) -> Encoder {
+    super::scan::scan(header).unwrap().end
 }
 
 /// A meet in memory that says what its journal must hold.
@@ -125,24 +125,24 @@ struct WrittenLine {
     /// The highest number up to here.
     head: u64,
     /// What it says was durable.
-    durable: u64,
+    durable: Durable,
 }
 
 /// Each batch in an append of its own.
 fn written(batches: &[&[(&str, &str)]]) -> WrittenLog {
     let header = new_meet(id()).header;
-    let mut encoder = Encoder::after(sum_of(&header));
+    let mut encoder = end_of(&header);
     let mut log = WrittenLog { bytes: header, lines: Vec::new() };
     let (mut script, mut head) = (Script::new(), 0);
     for batch in batches {
-        let (records, durable) = (script.batch(batch), head);
+        let (records, durable) = (script.batch(batch), Durable { seq: head, lines: encoder.lines() });
         let last = script.meet.log().head();
         for record in &records {
             encoder.record(record, durable, &mut log.bytes);
             if let Record::Entry { entry, .. } = record {
                 head = entry.seq();
             }
-            log.lines.push(WrittenLine { end: log.bytes.len(), whole: head == durable || head == last, head, durable });
+            log.lines.push(WrittenLine { end: log.bytes.len(), whole: head == durable.seq || head == last, head, durable });
         }
     }
     log
@@ -159,9 +159,9 @@ impl WrittenLog {
         whole.next().map_or((0, self.header_end()), |(index, line)| (index + 1, line.end))
     }
 
-    /// The highest number that some line says is durable.
-    fn durable(&self) -> u64 {
-        self.lines.iter().map(|line| line.durable).max().unwrap_or(0)
+    /// What some line says is durable.
+    fn durable(&self) -> Durable {
+        self.lines.iter().map(|line| line.durable).fold(Durable::default(), Durable::max)
     }
 }
 
@@ -178,9 +178,8 @@ fn all_told(scan: &Scan) -> Vec<String> {
 }
 
 /// Appends what follows from the log as it was opened.
-fn append_one_more(script: &mut Script, journal: &mut dyn Journal, sum: u32) {
-    let durable = script.meet.log().head();
-    let mut encoder = Encoder::after(sum);
+fn append_one_more(script: &mut Script, journal: &mut dyn Journal, mut encoder: Encoder) {
+    let durable = Durable { seq: script.meet.log().head(), lines: encoder.lines() };
     let mut lines = Vec::new();
     for record in &script.batch(&[("more", "true")]) {
         encoder.record(record, durable, &mut lines);

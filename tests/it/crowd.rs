@@ -247,3 +247,36 @@ async fn weights_keep_every_bit_on_their_way() {
     let fractions = assert_same(&state["state"], &fold(&updates));
     assert!(fractions > 100, "only {fractions} numbers had a fraction");
 }
+
+/// Takes the time that a server waits for a sleeper, so it runs only when asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "takes half a minute"]
+async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    let mut asleep = RawStream::open_with(&viewer, "format=ndjson", 16 * 1024).await;
+    asleep.head().await;
+    asleep.line().await.expect("HELLO");
+    write_all(desk.clone(), 0).await;
+    write_all(desk.join("platform 1").await, 1).await;
+    write_all(desk.join("director").await, 2).await;
+    let fell_asleep = Instant::now();
+    let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].clone();
+    while viewers().await == 1 {
+        assert!(fell_asleep.elapsed() < Duration::from_secs(40), "the server waits for ever");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert!(fell_asleep.elapsed() > STALL_LIMIT, "cut off after {:?}", fell_asleep.elapsed());
+    // What lay in the socket's buffers still comes.
+    let mut checker = Checker::default();
+    while let Some(line) = asleep.line().await {
+        checker.take(&line);
+    }
+    assert!(checker.seen < ALL);
+    let mut resumed = RawStream::open(&viewer, &format!("after={}&format=ndjson", checker.seen)).await;
+    resumed.head().await;
+    while checker.seen < ALL {
+        checker.take(&resumed.line().await.expect("the stream goes on"));
+    }
+}

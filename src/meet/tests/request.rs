@@ -131,10 +131,10 @@ impl Request {
                 ((ack.local_seq_num, ack.index), Answer::Acked { seq, duplicate, merged, overrules: ack.overrules.to_vec() })
             }
             Outcome::Refused(rejection) => {
-                let standing = rejection.refusal.standing.as_ref().map(|standing| standing.server_seq_num);
-                assert_eq!(rejection.refusal.conflict, rejection.refusal.code.is_conflict());
-                assert!(!rejection.refusal.reason.is_empty());
-                ((rejection.local_seq_num, rejection.index), Answer::Refused { code: rejection.refusal.code, standing })
+                let standing = rejection.standing.as_ref().map(|standing| standing.entry.seq());
+                assert_eq!(rejection.conflict, rejection.code.is_conflict());
+                assert!(!rejection.reason.is_empty());
+                ((rejection.local_seq_num, rejection.index), Answer::Refused { code: rejection.code, standing })
             }
         };
         if let Some(change) = self.changes.get(index) {

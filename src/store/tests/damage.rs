@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use crate::store::files::{FileStore, Fsync};
+use crate::store::line::Durable;
 use crate::store::memory::MemoryStore;
 use crate::store::scan::{BadHeader, Rest, scan};
 use crate::store::{Store, StoreError};
@@ -52,8 +53,8 @@ fn check_cut(store: &dyn Store, log: &WrittenLog, all: &[String], length: usize)
     assert_eq!(all_told(&stored.scan), all[..records], "cut at {length}");
     let rest = if length == bytes { Rest::Nothing } else { Rest::TornTail { bytes: length - bytes } };
     assert_eq!((stored.scan.rest.clone(), stored.scan.sound_bytes), (rest, bytes), "cut at {length}");
-    let sum = stored.scan.sum;
-    append_one_more(&mut Script::replayed(stored.scan), &mut *stored.journal.unwrap(), sum);
+    let end = stored.scan.end;
+    append_one_more(&mut Script::replayed(stored.scan), &mut *stored.journal.unwrap(), end);
     let again = store.open(id()).unwrap().unwrap().scan;
     assert_eq!((&again.rest, again.records.len()), (&Rest::Nothing, records + 1), "cut at {length}");
     assert_eq!(all_told(&again)[..records], all[..records], "cut at {length}");
@@ -139,14 +140,20 @@ fn check_flip(log: &WrittenLog, all: &[String], bit: usize) {
         Rest::Nothing => panic!("{place} goes unnoticed"),
         Rest::TornTail { bytes } => {
             assert_eq!(bytes, log.bytes.len() - sound, "{place}");
-            assert!(last_good >= log.durable(), "{place} cuts {last_good} to {}, which had been durable", log.durable());
+            assert!(!cuts(records, last_good, log.durable()), "{place} cuts at {last_good}, but {:?} had been durable", log.durable());
         }
         Rest::Damage(damage) => {
             // A flipped digit of the last line's mark may raise it.
-            assert!(damage.last_good == last_good && damage.durable >= log.durable(), "{place}: {damage:?}");
-            assert!(last_good < damage.durable, "{place}");
+            let said = Durable { seq: damage.durable, lines: damage.durable_lines };
+            assert!(damage.last_good == last_good && said.max(log.durable()) == said, "{place}: {damage:?}");
+            assert!(cuts(records, last_good, said), "{place}");
         }
     }
+}
+
+/// Whether a log that ends behind so many records lacks something that had been durable.
+fn cuts(records: usize, last_good: u64, durable: Durable) -> bool {
+    last_good < durable.seq || records as u64 + 1 < durable.lines
 }
 
 #[test]
@@ -186,7 +193,8 @@ fn missing_doubled_and_swapped_lines_show() {
     let all: Vec<&Vec<u8>> = lines.iter().collect();
     assert_eq!(with(&all).rest, Rest::Nothing);
     for n in 0..lines.len() - 1 {
-        let durable = log.lines.iter().enumerate().filter(|(at, _)| *at != n).map(|(_, line)| line.durable).max().unwrap();
+        let durable = log.lines.iter().enumerate().filter(|(at, _)| *at != n).map(|(_, line)| line.durable);
+        let durable = durable.fold(Durable::default(), Durable::max);
         let (mut missing, mut doubled, mut swapped) = (all.clone(), all.clone(), all.clone());
         missing.remove(n);
         doubled.insert(n, &lines[n]);
@@ -196,7 +204,12 @@ fn missing_doubled_and_swapped_lines_show() {
             assert_ne!(found.rest, Rest::Nothing, "line {n} {what}");
             assert!(found.records.len() <= n + 1, "line {n} {what}: {} records", found.records.len());
             let last_good = if found.records.is_empty() { 0 } else { log.lines[found.records.len() - 1].head };
-            assert_eq!(matches!(found.rest, Rest::Damage(_)), last_good < durable, "line {n} {what}: {:?}", found.rest);
+            assert_eq!(
+                matches!(found.rest, Rest::Damage(_)),
+                cuts(found.records.len(), last_good, durable),
+                "line {n} {what}: {:?}",
+                found.rest
+            );
         }
     }
 }

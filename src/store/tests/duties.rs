@@ -9,7 +9,7 @@ use crate::store::memory::MemoryStore;
 use crate::store::scan::Rest;
 use crate::store::{Document, Store, StoreError};
 
-use super::{DAY, Script, append_one_more, id, new_meet, sum_of, told, written};
+use super::{DAY, Script, append_one_more, end_of, id, new_meet, told, written};
 
 /// A store that can be closed and opened again, as by a restart.
 trait Medium {
@@ -47,7 +47,7 @@ fn a_meet_is_there_from_its_creation_on() {
         drop(store);
         let stored = medium.open().open(id()).unwrap().unwrap();
         assert_eq!((stored.scan.header.meet_id, stored.scan.rest), (id().digits(), Rest::Nothing));
-        assert_eq!((stored.scan.sound_bytes, stored.scan.sum), (new.header.len(), sum_of(&new.header)));
+        assert_eq!((stored.scan.sound_bytes, stored.scan.end), (new.header.len(), end_of(&new.header)));
         assert_eq!((stored.auth, stored.sessions), (new.auth, Some(new.sessions)));
         assert!(stored.scan.records.is_empty() && stored.journal.is_some());
     });
@@ -58,7 +58,7 @@ fn no_meet_is_made_over_another_one() {
     every_store(|medium| {
         let store = medium.open();
         let mut journal = store.create(id(), &new_meet(id())).unwrap();
-        append_one_more(&mut Script::new(), &mut *journal, sum_of(&new_meet(id()).header));
+        append_one_more(&mut Script::new(), &mut *journal, end_of(&new_meet(id()).header));
         assert!(matches!(store.create(id(), &new_meet(id())), Err(StoreError::Exists)));
         assert_eq!(store.open(id()).unwrap().unwrap().scan.records.len(), 1);
         store.finish(id()).unwrap();
@@ -82,8 +82,8 @@ fn what_was_appended_is_there_after_a_restart() {
         let stored = store.open(id()).unwrap().unwrap();
         assert_eq!((&stored.scan.rest, stored.scan.sound_bytes), (&Rest::Nothing, log.bytes.len()));
         assert_eq!(stored.scan.records.len(), log.lines.len());
-        let (before, sum): (Vec<String>, u32) = (stored.scan.records.iter().map(told).collect(), stored.scan.sum);
-        append_one_more(&mut Script::replayed(stored.scan), &mut *stored.journal.unwrap(), sum);
+        let (before, end): (Vec<String>, _) = (stored.scan.records.iter().map(told).collect(), stored.scan.end);
+        append_one_more(&mut Script::replayed(stored.scan), &mut *stored.journal.unwrap(), end);
         let again = store.open(id()).unwrap().unwrap().scan;
         assert_eq!((&again.rest, again.records.len()), (&Rest::Nothing, before.len() + 1));
         assert!(again.records.iter().map(told).take(before.len()).eq(before));
