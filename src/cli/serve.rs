@@ -15,7 +15,7 @@ use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
 use crate::store::files::{FileStore, Fsync};
 
-use super::config::{Config, ServeArgs};
+use super::config::{Config, LogFormat, ServeArgs};
 use super::demo::Demo;
 use super::{Exit, logging, print, server_key, tell};
 
@@ -114,6 +114,8 @@ fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
         print(&format!("listening on {url}"));
     }
     let first = urls.first().cloned().unwrap_or_default();
+    // A log in JSON is read by programs, line by line.
+    let tell = |text: &str| if config.log == LogFormat::Json { info!("{}", text.trim()) } else { tell(text) };
     tell(&format!("  meets are kept in {}", shown(&config.data_dir)));
     tell(&format!("  the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
     if config.demo_speed.is_some() {

@@ -84,7 +84,8 @@ mod tests {
     #[test]
     fn no_new_key_for_meets_of_another() {
         let folder = tempfile::tempdir().unwrap();
-        fs::create_dir_all(folder.path().join("current-meets/123456789")).unwrap();
+        fs::create_dir_all(folder.path().join("current-meets")).unwrap();
+        fs::create_dir_all(folder.path().join("finished-meets/123456789")).unwrap();
         let error = load_or_make(&folder.path().join("key"), folder.path()).unwrap_err();
         assert!(error.contains("put the key back"), "{error}");
     }

@@ -1,6 +1,6 @@
 //! Request bodies: JSON, whole, in time, and not too large.
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, HeaderValue};
@@ -51,16 +51,24 @@ async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
 
 /// Into one buffer: a body in a million chunks must not cost more than one in ten.
 async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
+    // Who says the size first, and waits with the rest (Expect: 100-continue), need not send it.
+    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
+        return Err(too_large());
+    }
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| malformed("the body did not arrive whole"))?;
         let Ok(data) = frame.into_data() else { continue };
         if bytes.len() + data.len() > BODY_MAX_BYTES {
-            return Err(Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch")));
+            return Err(too_large());
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch"))
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {

@@ -155,8 +155,8 @@ impl WrittenLog {
 
     /// How many records stand whole in the first `length` bytes, and where the last of them ends.
     fn whole_within(&self, length: usize) -> (usize, usize) {
-        let whole = self.lines.iter().enumerate().filter(|(_, line)| line.whole && line.end <= length);
-        whole.fold(None, |_, line| Some(line)).map_or((0, self.header_end()), |(index, line)| (index + 1, line.end))
+        let mut whole = self.lines.iter().enumerate().rev().filter(|(_, line)| line.whole && line.end <= length);
+        whole.next().map_or((0, self.header_end()), |(index, line)| (index + 1, line.end))
     }
 
     /// What some line says is durable.

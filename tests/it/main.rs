@@ -11,11 +11,15 @@
 
 mod atomic;
 mod contract;
+mod crashes;
 mod crowd;
 mod injection;
 mod layers;
+mod logins;
 mod long_polls;
 mod problems;
+mod program;
+mod protocol_edges;
 mod readme;
 mod resends;
 mod smoke;

@@ -17,6 +17,23 @@ pub fn liftrelay() -> Command {
     command
 }
 
+/// Runs a command that ends by itself; gives its exit code, stdout and stderr.
+#[track_caller]
+pub fn run(command: &mut Command) -> (i32, String, String) {
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > Duration::from_secs(20) {
+            child.kill().unwrap();
+            panic!("it did not end: {command:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap_or(-1), text(output.stdout), text(output.stderr))
+}
+
 /// A running `liftrelay serve`; killed when dropped.
 pub struct Process {
     pub child: Child,
@@ -31,10 +48,18 @@ impl Process {
     }
 
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Process {
+        Process::launch(folder, liftrelay(), arguments)
+    }
+
+    /// Starts the server by a command of its own: with an environment, or through a shell.
+    pub fn launch(folder: &Path, mut command: Command, arguments: &[&str]) -> Process {
         let ready = folder.join("ready");
         let _ = std::fs::remove_file(&ready);
-        let mut child = liftrelay()
-            .args(["serve", "--listen", ":0", "--data-dir"])
+        let listen: &[&str] = if arguments.contains(&"--listen") { &[] } else { &["--listen", ":0"] };
+        let mut child = command
+            .arg("serve")
+            .args(listen)
+            .arg("--data-dir")
             .arg(folder.join("data"))
             .arg("--ready-file")
             .arg(&ready)
@@ -61,6 +86,20 @@ impl Process {
 
     pub fn stranger(&self) -> Client {
         Client::new(&self.url)
+    }
+
+    /// The folder of a meet, by its nine digits.
+    pub fn meet_folder(&self, meet: &str) -> PathBuf {
+        self.folder.join("data/current-meets").join(meet)
+    }
+
+    /// Stops in order and waits for that; gives the folder, on which another process may start.
+    pub fn stop(self) -> PathBuf {
+        let folder = self.folder.clone();
+        self.signal("TERM");
+        let (status, _, stderr) = self.wait();
+        assert!(status.success(), "{stderr}");
+        folder
     }
 
     /// `kill -9`, then a new process on the same folder.
