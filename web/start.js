@@ -10,8 +10,6 @@ import { feedLineOf } from "./meet-view.js";
 
 /** Answers for the current lap, so an EventSource that reconnects by itself finds the next one. */
 const STREAM = "/demo/events?snapshot=1";
-/** A demo may begin a moment after its server does, so that there is none is asked about so often before it is believed. */
-const ASK_AGAIN_MS = [500, 1000, 2000, 4000];
 
 const page = {
   waiting: byId("waiting", HTMLElement),
@@ -28,7 +26,6 @@ const page = {
 
 const reader = new MeetReader();
 const meetPage = new MeetPage(reader, showMore);
-let timesNone = 0;
 
 function showMore() {
   write(page.id, reader.meetId);
@@ -72,11 +69,8 @@ async function address() {
   const demo = await fetchDemo();
   if (demo === null) {
     showFirstSteps();
-    if (timesNone < ASK_AGAIN_MS.length) window.setTimeout(() => void follower.open(), ASK_AGAIN_MS[timesNone]);
-    timesNone += 1;
     return null;
   }
-  timesNone = 0;
   if (reader.meetId === "") {
     reader.meetId = demo.meetId;
     reader.meetName = demo.meetName;

@@ -19,7 +19,7 @@ use super::config::{Config, LogFormat, ServeArgs};
 use super::demo::Demo;
 use super::{Exit, logging, print, server_key, tell};
 
-/// How long the first lap may hold up the greeting.
+/// How long the first lap may hold up the start.
 const DEMO_START: Duration = Duration::from_secs(5);
 /// How long clearing the demo away may hold up the end.
 const DEMO_CLEARING: Duration = Duration::from_millis(200);
@@ -69,12 +69,13 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
     let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
-    let (stopping, mut lap) = (app.stopping.clone(), app.demo.subscribe());
-    let server = tokio::spawn(serve(listener, routes::router(app), stopping));
     if demo.is_some() {
-        // Whoever follows the address at once should find the demo there.
+        // Whoever connects meanwhile waits in the backlog, and finds the demo there.
+        let mut lap = app.demo.subscribe();
         let _ = tokio::time::timeout(DEMO_START, lap.wait_for(Option::is_some)).await;
     }
+    let stopping = app.stopping.clone();
+    let server = tokio::spawn(serve(listener, routes::router(app), stopping));
     greet(config, key_path, address);
     if let Some(path) = &config.ready_file {
         write_ready(path, address).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -45,7 +45,7 @@ impl FileStore {
     /// Where another server uses it, or it cannot be made or written.
     pub fn open(root: &Path, fsync: Fsync) -> Result<FileStore, StoreError> {
         if let Some(parent) = root.parent() {
-            fs::create_dir_all(parent).map_err(at("making the folder", parent))?;
+            fs::create_dir_all(parent).map_err(at("making the folder", root))?;
         }
         for folder in [root.to_owned(), root.join(CURRENT), root.join(FINISHED)] {
             make_folder(&folder)?;
@@ -261,6 +261,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 fn make_folder(path: &Path) -> Result<(), StoreError> {
     let make = || match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::NotADirectory.into()),
         Err(error) => Err(error),
         Ok(()) => {
             fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
