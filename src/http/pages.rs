@@ -78,7 +78,7 @@ pub(super) async fn problem(LastPart(name): LastPart) -> Answer {
     let effects = if facts.effects { "It may have had effects all the same." } else { "It had no effects." };
     // Every word comes from this program, so nothing needs escaping.
     let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title} – liftrelay</title>\n<link rel=\"stylesheet\" href=\"/web/start.css\">\n<link rel=\"icon\" href=\"/web/icon.svg\">\n<main>\n<h1>{title}</h1>\n<p><code>{name}</code>, HTTP status {status}</p>\n<h2>Cause</h2>\n<p>{cause}</p>\n<h2>Cure</h2>\n<p>{cure}</p>\n<p>{retry} {effects}</p>\n<p><a href=\"/\">liftrelay</a></p>\n</main>\n</html>\n",
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title} – liftrelay</title>\n<link rel=\"stylesheet\" href=\"/web/start.css\">\n<link rel=\"icon\" href=\"/web/icon.svg\">\n<header>\n<img src=\"/web/icon.svg\" alt=\"\" width=\"36\" height=\"36\">\n<p><strong>liftrelay</strong> <span>live sync for powerlifting meets</span></p>\n</header>\n<main>\n<h1>{title}</h1>\n<p><code>{name}</code>, HTTP status {status}</p>\n<h2>Cause</h2>\n<p>{cause}</p>\n<h2>Cure</h2>\n<p>{cure}</p>\n<p>{retry} {effects}</p>\n<p><a href=\"/\">To the start page</a></p>\n</main>\n</html>\n",
         title = facts.title,
         status = facts.status,
         cause = facts.cause,

@@ -10,6 +10,7 @@
 )]
 
 mod atomic;
+mod bounds;
 mod contract;
 mod crashes;
 mod crowd;
