@@ -12,10 +12,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 
 use crate::meet::id::MeetId;
-use crate::meet::limits::{FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET};
-
-/// Addresses kept before those that may try again are forgotten.
-const KEPT: usize = 10_000;
+use crate::meet::limits::{ADDRESSES_KEPT, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET};
 
 /// Who has failed too often.
 #[derive(Debug)]
@@ -75,7 +72,7 @@ impl<K: Clone + Hash + Eq> Failures<K> {
     }
 
     fn failed(&self, key: K) {
-        if self.limiter.len() >= KEPT {
+        if self.limiter.len() >= ADDRESSES_KEPT {
             self.limiter.retain_recent();
         }
         let exhausted = self.limiter.check_key(&key).map_or(true, |left| left.remaining_burst_capacity() == 0);
@@ -84,7 +81,7 @@ impl<K: Clone + Hash + Eq> Failures<K> {
         }
         let now = Instant::now();
         let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
-        if blocked.len() >= KEPT {
+        if blocked.len() >= ADDRESSES_KEPT {
             blocked.retain(|_, until| *until > now);
         }
         blocked.insert(key, now + self.refill);

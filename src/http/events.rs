@@ -16,7 +16,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior};
 use crate::auth::random_bytes;
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
-use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN};
+use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
 use crate::meet::outcome::LostCursor;
 use crate::relay::follower::Follower;
 use crate::relay::presence::Connection;
@@ -29,9 +29,6 @@ use super::App;
 use super::access::Access;
 use super::params::{Params, read_cursor};
 use super::reply::{Answer, invalid_at};
-
-/// Longest `maxSeconds`: a day.
-const MAX_SECONDS: u64 = 86_400;
 
 /// `GET /v1/meets/{meetId}/events`
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
@@ -76,7 +73,7 @@ impl Request {
             snapshot: params.flag("snapshot")?,
             paths: params.paths()?,
             padding: usize::try_from(padding).unwrap_or(0),
-            max: params.number("maxSeconds", 1, MAX_SECONDS)?.map(Duration::from_secs),
+            max: params.number("maxSeconds", 1, STREAM_MAX_SECONDS)?.map(Duration::from_secs),
         })
     }
 }

@@ -52,6 +52,8 @@ pub const PAGE_MAX_ENTRIES: usize = 10_000;
 pub const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// Longest `wait`: below the idle limit of every common proxy (30 s and up).
 pub const WAIT_MAX: Duration = Duration::from_secs(25);
+/// Longest `maxSeconds`: a day, longer than any meet session streams.
+pub const STREAM_MAX_SECONDS: u64 = 86_400;
 /// Largest `padding` in KiB: some proxies hold the first 8 to 32 KiB back.
 pub const PADDING_MAX_KIB: usize = 64;
 
@@ -82,6 +84,8 @@ pub const SESSIONS_MAX: usize = 10_000;
 pub const LOGIN_QUEUE: usize = 32;
 /// New meets that may wait for one; a queue of their own, so that a flood of them keeps nobody from joining.
 pub const CREATE_QUEUE: usize = 8;
+/// Addresses whose failed logins are remembered before those that may try again are forgotten.
+pub const ADDRESSES_KEPT: usize = 10_000;
 /// Failed logins that one address may make on one meet in a burst, and per minute afterwards.
 pub const FAILED_LOGINS_PER_MEET: u32 = 10;
 /// Failed logins that one address may make in a burst, and per minute afterwards: a whole hall is one address.
