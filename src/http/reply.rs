@@ -95,9 +95,9 @@ impl From<Fault> for Problem {
         match fault {
             Fault::StorageFailed => Problem::new(
                 Code::StorageFailed,
-                "the server's disk failed for this meet; it takes no changes until the operator has looked at it. Keep your updates: sending them again later is safe",
+                "the server's disk failed for this meet; it takes no changes until the disk works again. Keep your updates: sending them again later is safe",
             )
-            .retry_after(30),
+            .retry_after(5),
             Fault::Overloaded => Problem::new(Code::Overloaded, "too many requests wait for this meet; send this one again").retry_after(1),
             Fault::Internal => internal(),
         }

@@ -113,6 +113,8 @@ pub const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 pub const MAILBOX: usize = 1_024;
 /// Requests that share one fsync at most.
 pub const GROUP_MAX: usize = 256;
+/// Pause between attempts to write again after the disk failed: soon enough for a meet, rare enough for a full disk.
+pub const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Bytes that one append collects before it is synced.
 pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A meet that nobody touched for so long is closed; the next touch opens it again.

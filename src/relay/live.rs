@@ -24,7 +24,7 @@ use crate::wire::audience::Audience;
 use super::clock::Clock;
 use super::committed::Committed;
 use super::presence::Presence;
-use super::writer::{Push, Writer};
+use super::writer::{Desk, Push, Writer};
 
 /// Why an open meet could not do what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +82,10 @@ impl LiveMeet {
         let failed = Arc::new(AtomicBool::new(log.is_none()));
         let mailbox = log.map(|log| {
             let (sender, receiver) = mpsc::channel(MAILBOX);
-            let writer = Writer { id, meet, log, committed: Arc::clone(&committed), clock: clock.clone(), failed: Arc::clone(&failed) };
-            tokio::spawn(writer.run(receiver));
+            let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
+            let (store, key, clock) = (Arc::clone(&store), key.clone(), clock.clone());
+            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, failed };
+            tokio::spawn(Writer { meet, log, desk }.run(receiver));
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());

@@ -13,6 +13,7 @@ mod frames;
 pub mod live;
 pub mod presence;
 pub mod registry;
+mod replay;
 #[cfg(test)]
 mod tests;
 mod writer;

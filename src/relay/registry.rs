@@ -17,11 +17,11 @@ use crate::meet::limits::IDLE_CLOSE;
 use crate::meet::settings::Settings;
 use crate::store::line::{Encoder, Header};
 use crate::store::log_writer::LogWriter;
-use crate::store::scan::{Rest, Scan, StoredRecord};
-use crate::store::{Journal, NewMeet, Store, StoreError, StoredMeet};
+use crate::store::{NewMeet, Store, StoreError};
 
 use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts};
+use super::replay::replay;
 
 /// Ids to try before giving up: with a million meets on disk each try fails once in a thousand.
 const ID_TRIES: usize = 20;
@@ -250,42 +250,4 @@ fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, spe
     let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
     let log = Some(LogWriter::new(journal, encoder, 0));
     Ok(Parts { id, meet, roster, log, store, key, clock })
-}
-
-/// Brings a stored meet back to where it was.
-fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Result<Parts, StoreError> {
-    let StoredMeet { scan, journal, auth, sessions } = stored;
-    let unreadable = |error: &dyn std::fmt::Display| StoreError::Unreadable(error.to_string());
-    let roster = Roster::read(&auth, sessions.as_deref()).map_err(|error| unreadable(&error))?;
-    if scan.header.meet_id != id.digits() {
-        return Err(unreadable(&format!("the log says that it belongs to meet {}", scan.header.meet_id)));
-    }
-    if key.chain_start(id, &scan.header.nonce) != scan.header.chain {
-        return Err(unreadable(&"the log was written with another server key; start with the --server-key-file that made it"));
-    }
-    let (meet, log) = replay_log(id, scan, journal, &key, &roster);
-    Ok(Parts { id, meet, roster, log, store, key, clock })
-}
-
-/// Replays as far as the log is sound; only a wholly sound one goes on.
-fn replay_log(id: MeetId, scan: Scan, journal: Option<Box<dyn Journal>>, key: &ServerKey, roster: &Roster) -> (Meet, Option<LogWriter>) {
-    let mut meet = Meet::new(key.clone(), scan.header.chain, roster.auth().settings.tie_break);
-    if let Rest::Damage(damage) = &scan.rest {
-        error!(meet = %id, %damage, "the log is damaged: the meet is read-only and the file is left as it is");
-    }
-    for record in scan.records {
-        match record {
-            StoredRecord::Entry { fields, text, chain, .. } => {
-                if let Err(broken) = meet.replay(fields, text, chain) {
-                    error!(meet = %id, %broken, "the log is damaged: the meet is read-only and the file is left as it is");
-                    return (meet, None);
-                }
-            }
-            StoredRecord::Answer(remembered) => meet.replay_answer(&remembered),
-        }
-    }
-    let durable = meet.log().head();
-    let log = journal.map(|journal| LogWriter::new(journal, scan.end, durable));
-    info!(meet = %id, entries = durable, "meet opened");
-    (meet, log)
 }

@@ -4,19 +4,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::error;
+use tokio::time::Instant;
+use tracing::{debug, error, info};
 
 use crate::meet::Meet;
+use crate::meet::chain::ServerKey;
 use crate::meet::entry::Entry;
 use crate::meet::id::MeetId;
-use crate::meet::limits::{GROUP_MAX, GROUP_MAX_BYTES};
+use crate::meet::limits::{GROUP_MAX, GROUP_MAX_BYTES, RENEW_EVERY};
 use crate::meet::outcome::{Decision, Record};
+use crate::meet::settings::TieBreak;
 use crate::meet::update::Batch;
 use crate::store::log_writer::LogWriter;
+use crate::store::{Store, StoreError};
+use crate::wire::audience::Audience;
 
 use super::clock::Clock;
 use super::committed::Committed;
 use super::live::Fault;
+use super::replay::replay_log;
 
 /// About what a remembered answer takes in the journal.
 const ANSWER_BYTES: usize = 512;
@@ -31,12 +37,21 @@ pub(super) struct Push {
 
 /// Carries out batches until its mailbox is closed and empty.
 pub(super) struct Writer {
-    pub(super) id: MeetId,
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
+    pub(super) desk: Desk,
+}
+
+/// What a writer works at, whatever becomes of its meet in memory.
+#[derive(Clone)]
+pub(super) struct Desk {
+    pub(super) id: MeetId,
     pub(super) committed: Arc<Committed>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) key: ServerKey,
+    pub(super) tie_break: TieBreak,
     pub(super) clock: Clock,
-    /// Told to the world: the meet takes no more updates.
+    /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
 }
 
@@ -46,18 +61,22 @@ impl Writer {
         let mut waiting = Vec::new();
         while mailbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
             while !waiting.is_empty() {
+                let desk = self.desk.clone();
                 let group = self.decide(&mut waiting);
-                match self.write(group).await {
-                    Some(written) => self = written,
-                    None => return refuse_all(mailbox, waiting).await,
-                }
+                self = match self.write(group).await {
+                    Some(written) => written,
+                    None => match desk.wait_for_the_disk(std::mem::take(&mut waiting), &mut mailbox).await {
+                        Some(renewed) => renewed,
+                        None => return,
+                    },
+                };
             }
         }
     }
 
     /// Carries out batches from the front of `waiting`, as many as one append should hold.
     fn decide(&mut self, waiting: &mut Vec<Push>) -> Group {
-        let now = self.clock.now();
+        let now = self.desk.clock.now();
         let mut group = Group::default();
         let mut taken = 0;
         for push in waiting.iter() {
@@ -80,7 +99,7 @@ impl Writer {
     async fn write(mut self, group: Group) -> Option<Writer> {
         let Group { records, decisions, pushes, .. } = group;
         if !records.is_empty() {
-            let failed = Arc::clone(&self.failed);
+            let failed = Arc::clone(&self.desk.failed);
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
             let synced = tokio::task::spawn_blocking(move || {
                 let result = self.log.append(&records);
@@ -92,12 +111,12 @@ impl Writer {
                 return None;
             };
             if let Err(error) = result {
-                error!(meet = %writer.id, %error, "the log could not be written: the meet takes no more updates until it is opened again");
-                writer.failed.store(true, Ordering::Release);
+                error!(meet = %writer.desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
+                failed.store(true, Ordering::Release);
                 answer(pushes, || Err(Fault::StorageFailed));
                 return None;
             }
-            writer.committed.publish(&entries(&records));
+            writer.desk.committed.publish(&entries(&records));
             self = writer;
         }
         let mut decisions = decisions.into_iter();
@@ -141,10 +160,49 @@ fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) 
     }
 }
 
-/// After a failure: everything that waits, and all that comes, is told so.
-async fn refuse_all(mut mailbox: mpsc::Receiver<Push>, waiting: Vec<Push>) {
-    answer(waiting, || Err(Fault::StorageFailed));
-    while let Some(push) = mailbox.recv().await {
-        answer(vec![push], || Err(Fault::StorageFailed));
+impl Desk {
+    /// After a failure: everything that waits and comes is refused, until the log stands in a new file.
+    /// `None` when nobody holds the meet any more.
+    async fn wait_for_the_disk(self, waiting: Vec<Push>, mailbox: &mut mpsc::Receiver<Push>) -> Option<Writer> {
+        answer(waiting, || Err(Fault::StorageFailed));
+        let mut attempts = tokio::time::interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
+        loop {
+            tokio::select! {
+                push = mailbox.recv() => answer(vec![push?], || Err(Fault::StorageFailed)),
+                _ = attempts.tick() => {
+                    if let Some(writer) = self.clone().renew().await {
+                        return Some(writer);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on from what the disk really holds, in a new file. What a failed sync has kept after all is
+    /// in the log then, for everyone, and a resend of it finds it there.
+    async fn renew(self) -> Option<Writer> {
+        let desk = self.clone();
+        let renewed = tokio::task::spawn_blocking(move || {
+            desk.store.renew(desk.id)?;
+            let stored = desk.store.open(desk.id)?;
+            Ok::<_, StoreError>(stored.map(|stored| replay_log(desk.id, stored.scan, stored.journal, &desk.key, desk.tie_break)))
+        });
+        let (meet, log) = match renewed.await.ok()? {
+            Ok(Some((meet, Some(log)))) => (meet, log),
+            Ok(_) => return None,
+            Err(error) => {
+                debug!(meet = %self.id, %error, "the disk does not work yet");
+                return None;
+            }
+        };
+        let shown = self.committed.head_position(&Audience::Editor);
+        if meet.log().chain(shown.server_seq_num) != shown.chain {
+            error!(meet = %self.id, "the disk has lost what had been durable: the meet stays read-only");
+            return None;
+        }
+        self.committed.publish(meet.log().after(shown.server_seq_num));
+        self.failed.store(false, Ordering::Release);
+        info!(meet = %self.id, "the disk works again: the meet takes updates");
+        Some(Writer { meet, log, desk: self })
     }
 }

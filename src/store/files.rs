@@ -111,6 +111,14 @@ impl FileStore {
         write().map_err(at("writing", path))
     }
 
+    /// A crash leaves the old content or the new one.
+    fn replace(&self, folder: &Path, name: &str, content: &[u8]) -> Result<(), StoreError> {
+        let (path, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
+        self.write_file(&fresh, content)?;
+        fs::rename(&fresh, &path).map_err(at("replacing", &path))?;
+        self.sync_folder(folder)
+    }
+
     /// Puts what a crash left behind the sound lines into a file of its own, then cuts it off.
     fn cut_tail(&self, log: &Path, bytes: &[u8], sound: usize) -> Result<(), StoreError> {
         let folder = log.parent().unwrap_or(&self.root);
@@ -183,13 +191,19 @@ impl Store for FileStore {
         Ok(Some(StoredMeet { scan, journal, auth, sessions }))
     }
 
-    fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
+    fn renew(&self, id: MeetId) -> Result<(), StoreError> {
         let folder = self.current(id);
-        let path = folder.join(document.file_name());
-        let fresh = folder.join(format!("{}.new", document.file_name()));
-        self.write_file(&fresh, content)?;
-        fs::rename(&fresh, &path).map_err(at("replacing", &path))?;
-        self.sync_folder(&folder)
+        let log = folder.join(LOG_FILE);
+        let bytes = fs::read(&log).map_err(at("reading", &log))?;
+        let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
+        if let Rest::Damage(damage) = scan.rest {
+            return Err(StoreError::Unreadable(format!("{}: {damage}", log.display())));
+        }
+        self.replace(&folder, LOG_FILE, &bytes[..scan.sound_bytes])
+    }
+
+    fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
+        self.replace(&self.current(id), document.file_name(), content)
     }
 
     fn finish(&self, id: MeetId) -> Result<(), StoreError> {

@@ -98,6 +98,22 @@ impl Store for MemoryStore {
         Ok(Some(StoredMeet { scan, journal, auth: files.auth.clone(), sessions: Some(files.sessions.clone()) }))
     }
 
+    fn renew(&self, id: MeetId) -> Result<(), StoreError> {
+        let mut disk = self.disk();
+        if disk.documents_fail {
+            return Err(doing("renewing a log")(io::Error::other("told to fail")));
+        }
+        let Some(files) = disk.meets.get_mut(&id) else { return Ok(()) };
+        let scan = scan(&files.log).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        match scan.rest {
+            Rest::Damage(damage) => Err(StoreError::Unreadable(damage.to_string())),
+            Rest::Nothing | Rest::TornTail { .. } => {
+                files.log.truncate(scan.sound_bytes);
+                Ok(())
+            }
+        }
+    }
+
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
         let mut disk = self.disk();
         if disk.documents_fail {

@@ -37,6 +37,13 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Io`] where it cannot be read, [`StoreError::Unreadable`] where it makes no sense.
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError>;
 
+    /// After a failed append: puts the sound part of the log into a new file, which takes the
+    /// place of the old one. What the page cache showed and the disk had lost is durable then.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the old file is still there then.
+    fn renew(&self, id: MeetId) -> Result<(), StoreError>;
+
     /// Replaces a document. Durable when it returns.
     ///
     /// # Errors

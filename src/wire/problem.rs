@@ -130,7 +130,7 @@ impl Code {
             Code::InvalidRequest => fact("invalid-request", 422, "The request does not fit", "A member or parameter is missing, has the wrong type or is out of range.", "errors names each place and what would be right.", false, false),
             Code::RateLimited => fact("rate-limited", 429, "Too many failed attempts", "Too many failed logins came from this address.", "Wait as long as Retry-After says.", true, false),
             Code::Internal => fact("internal", 500, "A fault in the server", "The server failed in a way that it should not.", "Send the same request again; updates with a localSeqNum are safe to resend. The operator finds the requestId in the log.", true, true),
-            Code::StorageFailed => fact("storage-failed", 503, "The disk failed", "The server cannot write this meet to its disk, so it takes no updates; reading goes on.", "Keep the updates and send them again later. The operator must look at the disk.", true, true),
+            Code::StorageFailed => fact("storage-failed", 503, "The disk failed", "The server cannot write this meet to its disk, so it takes no updates; reading goes on.", "Keep the updates and send them again later: writing resumes when the disk works. The operator may have to look at it.", true, true),
             Code::Recovering => fact("recovering", 503, "The meet is being recovered", "The server lost this meet and is taking it back from its clients.", "Send the same request again after Retry-After.", true, false),
             Code::Overloaded => fact("overloaded", 503, "The server is busy", "Too many requests wait for the same thing.", "Send the same request again after Retry-After.", true, false),
         }

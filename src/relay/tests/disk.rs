@@ -93,6 +93,10 @@ impl Store for Disk {
         Ok(stored.map(|stored| StoredMeet { journal: stored.journal.map(|journal| self.watched(journal)), ..stored }))
     }
 
+    fn renew(&self, id: MeetId) -> Result<(), StoreError> {
+        self.memory.renew(id)
+    }
+
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
         self.memory.save(id, document, content)
     }

@@ -1,7 +1,9 @@
 //! A disk that fails: nobody is told what may be lost, and nothing is written behind a gap.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use crate::meet::limits::RENEW_EVERY;
 use crate::meet::outcome::Decision;
 use crate::relay::live::{Fault, LiveMeet};
 use crate::relay::registry::Registry;
@@ -79,6 +81,49 @@ async fn after_reopening_what_was_acked_is_there_and_resends_are_answered() {
         }
         assert_eq!(state(&live), "{\"k1\":1,\"k2\":2,\"k3\":3,\"k4\":4,\"k5\":5}", "{fault:?}");
     }
+}
+
+/// Waits until the meet takes updates again. The pause between attempts is real.
+async fn renewed(live: &LiveMeet) {
+    while live.has_failed() {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_works_again_is_written_again_and_no_number_is_lost_or_doubled() {
+    let cases = FAULTS.map(|fault| async move {
+        let disk = Disk::default();
+        let live = fail_on_the_third(&disk, &registry(&disk), fault).await;
+        let mut reader = follower(&live);
+        renewed(&live).await;
+        // A failed sync may have kept its update: then it is there for everyone, its sender too.
+        let kept = if fault == DiskFault::Sync { 3 } else { 2 };
+        assert_eq!(live.committed.head(), kept, "{fault:?}");
+        for number in 1..=5 {
+            assert_eq!(acked(outcome(send(&live, number).await).await), (number, number <= kept), "{fault:?}");
+        }
+        while reader.next_event(Format::Sse).is_some() {}
+        assert_eq!(reader.cursor(), 5, "{fault:?}: who was there follows on");
+        let again = registry(&disk).open(live.id).await.unwrap().unwrap();
+        assert_eq!((again.committed.head(), state(&again)), (5, state(&live)), "{fault:?}");
+        assert!(!again.has_failed(), "{fault:?}");
+    });
+    let [write, short_write, sync] = cases;
+    tokio::join!(write, short_write, sync);
+}
+
+#[tokio::test]
+async fn a_disk_that_goes_on_failing_is_tried_again_later() {
+    let disk = Disk::default();
+    let live = fail_on_the_third(&disk, &registry(&disk), DiskFault::Write).await;
+    disk.memory.fail_documents(true);
+    tokio::time::sleep(RENEW_EVERY + Duration::from_millis(500)).await;
+    assert!(live.has_failed());
+    assert_eq!(outcome(send(&live, 3).await).await.unwrap_err(), Fault::StorageFailed);
+    disk.memory.fail_documents(false);
+    renewed(&live).await;
+    assert_eq!(acked(outcome(send(&live, 3).await).await), (3, false));
 }
 
 #[tokio::test]
