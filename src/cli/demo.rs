@@ -62,10 +62,11 @@ struct Action {
     updates: Vec<(String, Box<RawValue>)>,
 }
 
+/// Meets of the demo that may be there: this lap's, and the last one's until it is gone.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Note {
-    meet_id: String,
+    meet_ids: Vec<String>,
 }
 
 impl Demo {
@@ -96,26 +97,27 @@ impl Demo {
         }
     }
 
-    /// Removes the meet that the note names: this start's last one, or that of a start that was killed.
+    /// Removes the meets that the note names: this start's, or those of a start that was killed.
     async fn clear(&self) {
         let note = std::fs::read(&self.note).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
-        if let Some(Ok(meet)) = note.map(|note| note.meet_id.parse::<MeetId>()) {
+        for meet in note.iter().flat_map(|note| &note.meet_ids).filter_map(|id| id.parse().ok()) {
             let _ = self.app.registry.remove(meet).await;
-            let _ = std::fs::remove_file(&self.note);
         }
+        let _ = std::fs::remove_file(&self.note);
     }
 
     /// One lap in a meet of its own; the one before goes when this one has a name.
     async fn lap(&self, lap: u64, before: Option<MeetId>) -> Result<MeetId, Fault> {
         let live = self.create().await?;
         let (id, now) = (live.id, live.now());
+        self.remember(before.into_iter().chain([id]));
         let key = live.edit_roster(move |roster| roster.create_view_key(id, "demo".to_owned(), None, now)).await?;
         let Ok((view_key, _)) = key else { return Err(Fault::Internal) };
         self.app.demo.send_replace(Some(DemoLap { lap, view_key, meet_name: MEET_NAME.to_owned() }));
-        self.remember(id);
         info!(meet = %id, lap, "a demo lap starts");
         if let Some(before) = before {
             self.app.registry.remove(before).await?;
+            self.remember([id]);
         }
         self.replay(&live).await?;
         tokio::time::sleep(RESULTS_PAUSE / self.speed).await;
@@ -132,8 +134,9 @@ impl Demo {
         self.app.registry.create(spec).await
     }
 
-    fn remember(&self, meet: MeetId) {
-        let note = serde_json::to_vec(&Note { meet_id: meet.digits() }).unwrap_or_default();
+    fn remember(&self, meets: impl IntoIterator<Item = MeetId>) {
+        let meet_ids = meets.into_iter().map(MeetId::digits).collect();
+        let note = serde_json::to_vec(&Note { meet_ids }).unwrap_or_default();
         let write = || private_file(&self.note, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(&note);
         if let Err(error) = write() {
             warn!(%error, "the demo's note could not be written");

