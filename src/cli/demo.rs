@@ -101,16 +101,19 @@ impl Demo {
     async fn clear(&self) {
         let note = std::fs::read(&self.note).ok().and_then(|bytes| serde_json::from_slice::<Note>(&bytes).ok());
         for meet in note.iter().flat_map(|note| &note.meet_ids).filter_map(|id| id.parse().ok()) {
-            let _ = self.app.registry.remove(meet).await;
+            let live = self.app.registry.open(meet).await;
+            // An id is noted before its meet is made, so it might be somebody's after all.
+            if live.is_ok_and(|live| live.is_some_and(|live| live.roster().auth().meet_name == MEET_NAME)) {
+                let _ = self.app.registry.remove(meet).await;
+            }
         }
         let _ = std::fs::remove_file(&self.note);
     }
 
     /// One lap in a meet of its own; the one before goes when this one has a name.
     async fn lap(&self, lap: u64, before: Option<MeetId>) -> Result<MeetId, Fault> {
-        let live = self.create().await?;
+        let live = self.create(before).await?;
         let (id, now) = (live.id, live.now());
-        self.remember(before.into_iter().chain([id]));
         let key = live.edit_roster(move |roster| roster.create_view_key(id, "demo".to_owned(), None, now)).await?;
         let Ok((view_key, _)) = key else { return Err(Fault::Internal) };
         self.app.demo.send_replace(Some(DemoLap { lap, view_key, meet_name: MEET_NAME.to_owned() }));
@@ -124,14 +127,20 @@ impl Demo {
         Ok(id)
     }
 
-    async fn create(&self) -> Result<Arc<LiveMeet>, Fault> {
+    async fn create(&self, before: Option<MeetId>) -> Result<Arc<LiveMeet>, Fault> {
         // Nobody joins the demo, so nobody learns this.
         let password = hex::encode(random_bytes::<16>());
         let password = tokio::task::spawn_blocking(move || PasswordHash::new(&password)).await.map_err(|_| Fault::Internal)?;
         let location = |name: &str, priority| Location { location_name: name.into(), priority };
         let locations = vec![location(DESK, 10), location(PLATFORM, 20)];
-        let spec = MeetSpec { meet_name: MEET_NAME.to_owned(), password, locations, settings: Settings::default() };
-        self.app.registry.create(spec).await
+        let spec = Arc::new(MeetSpec { meet_name: MEET_NAME.to_owned(), password, locations, settings: Settings::default() });
+        loop {
+            let id = MeetId::from_random(u64::from_be_bytes(random_bytes()));
+            self.remember(before.into_iter().chain([id]));
+            if let Some(live) = self.app.registry.create_as(id, Arc::clone(&spec)).await? {
+                return Ok(live);
+            }
+        }
     }
 
     fn remember(&self, meets: impl IntoIterator<Item = MeetId>) {

@@ -94,21 +94,31 @@ impl Registry {
         let spec = Arc::new(spec);
         for _ in 0..ID_TRIES {
             let id = MeetId::from_random(u64::from_be_bytes(random_bytes()));
-            // The slot comes first: whoever guesses the id meanwhile finds this meet, and no second writer.
-            let slot = Arc::clone(self.meets().entry(id).or_default());
-            if slot.initialized() {
-                continue;
-            }
-            let (store, key, clock, spec) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone(), Arc::clone(&spec));
-            let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, spec)).await.cloned() });
-            match making.await.unwrap_or(Err(Some(Fault::Internal))) {
-                Ok(live) => return Ok(live),
-                Err(Some(fault)) => return Err(fault),
-                Err(None) => {}
+            if let Some(live) = self.create_as(id, Arc::clone(&spec)).await? {
+                return Ok(live);
             }
         }
         error!("no free meet id was found");
         Err(Fault::Internal)
+    }
+
+    /// Makes a meet under this id; `None` where the id is taken.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub async fn create_as(&self, id: MeetId, spec: Arc<MeetSpec>) -> Result<Option<Arc<LiveMeet>>, Fault> {
+        // The slot comes first: whoever guesses the id meanwhile finds this meet, and no second writer.
+        let slot = Arc::clone(self.meets().entry(id).or_default());
+        if slot.initialized() {
+            return Ok(None);
+        }
+        let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
+        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, spec)).await.cloned() });
+        match making.await.unwrap_or(Err(Some(Fault::Internal))) {
+            Ok(live) => Ok(Some(live)),
+            Err(Some(fault)) => Err(fault),
+            Err(None) => Ok(None),
+        }
     }
 
     /// The meet with this id, opened if it is not; `None` where there is none.
