@@ -78,7 +78,8 @@ fn connections_max() -> usize {
     let wanted = CONNECTIONS_MAX as u64 + DESCRIPTORS_RESERVED;
     let given = rlimit::increase_nofile_limit(wanted).unwrap_or(DESCRIPTORS_RESERVED * 2);
     let room = usize::try_from(given.saturating_sub(DESCRIPTORS_RESERVED)).unwrap_or(CONNECTIONS_MAX);
-    if room < CONNECTIONS_MAX {
+    // A hall has some hundreds of connections; below that the operator should know.
+    if room < CONNECTIONS_MAX / 4 {
         warn!(connections = room, "the system's limit on open files (ulimit -n) allows fewer connections than liftrelay would take");
     }
     room.clamp(1, CONNECTIONS_MAX)
