@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::http::serve::{listen, serve};
 use crate::http::{App, Options, routes};
@@ -47,6 +47,9 @@ fn start(config: &Config) -> Result<(), String> {
     let key_path = config.server_key_file.clone().unwrap_or_else(|| server_key::default_path(&config.data_dir));
     let key = server_key::load_or_make(&key_path, &config.data_dir)?;
     logging::start(config.log, &config.data_dir).map_err(|error| format!("diag.log cannot be opened: {error}"))?;
+    if let Some(meet) = server_key::made_by_another(&key, &config.data_dir) {
+        error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
+    }
     let registry = Registry::new(Arc::new(store), key, Clock::default());
     let options = Options {
         create_key: config.create_key.clone(),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::auth::random_bytes;
 use crate::meet::chain::ServerKey;
+use crate::meet::id::MeetId;
 use crate::store::files::{FileStore, private_file};
 
 /// Beside the data folder, so that losing one does not lose both.
@@ -30,6 +31,12 @@ pub(super) fn load_or_make(path: &Path, data_dir: &Path) -> Result<ServerKey, St
         )),
         None => make(path).map_err(|error| format!("the server key {} cannot be made: {error}", path.display())),
     }
+}
+
+/// A meet of the data folder that another key made: a sign that the wrong key file was given.
+pub(super) fn made_by_another(key: &ServerKey, data_dir: &Path) -> Option<MeetId> {
+    let (id, header) = FileStore::any_header(data_dir)?;
+    (key.chain_start(id, &header.nonce) != header.chain).then_some(id)
 }
 
 /// Reads the key; `None` where there is no such file.

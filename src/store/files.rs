@@ -3,7 +3,7 @@
 //! `finished-meets/` at the end. Folders 0700, files 0600, whatever the umask.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -11,12 +11,15 @@ use tracing::{error, warn};
 
 use crate::meet::id::MeetId;
 
-use super::scan::{Rest, scan};
+use super::line::Header;
+use super::scan::{Rest, scan, scan_header};
 use super::{Document, Journal, NewMeet, Store, StoreError, StoredMeet, doing};
 
 const LOG_FILE: &str = "updates.json.log";
 const CURRENT: &str = "current-meets";
 const FINISHED: &str = "finished-meets";
+/// More than any first line of a log takes.
+const HEADER_MAX_BYTES: u64 = 4_096;
 /// Starts the name of a folder whose meet is being made; digits cannot collide with it.
 const NEW_PREFIX: &str = ".new-";
 
@@ -64,6 +67,15 @@ impl FileStore {
         let (mut current, finished) = (meets_in(&root.join(CURRENT))?, meets_in(&root.join(FINISHED))?);
         current.extend(finished);
         Ok(current)
+    }
+
+    /// The first line of some current meet's log, where there is one that can be read.
+    pub fn any_header(root: &Path) -> Option<(MeetId, Header)> {
+        let mut names = fs::read_dir(root.join(CURRENT)).ok()?.filter_map(|item| Some(item.ok()?.file_name()));
+        let id: MeetId = names.find_map(|name| name.to_str()?.parse().ok())?;
+        let mut start = Vec::new();
+        File::open(Self::log_path(root, id)?).ok()?.take(HEADER_MAX_BYTES).read_to_end(&mut start).ok()?;
+        Some((id, scan_header(&start).ok()?))
     }
 
     /// Where the log of a meet in a data folder is, or should be; `None` where there is no such meet.

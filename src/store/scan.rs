@@ -117,6 +117,14 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
     Ok(reader.finish(header, bytes.len(), bad))
 }
 
+/// Reads only the first line of a log; `bytes` may end anywhere behind it.
+///
+/// # Errors
+/// [`BadHeader`]
+pub fn scan_header(bytes: &[u8]) -> Result<Header, BadHeader> {
+    read_header(Lines { bytes, at: 0 }.next()).map(|(header, _)| header)
+}
+
 /// The first line says what everything behind it is.
 fn read_header(line: Option<Line>) -> Result<(Header, u32), BadHeader> {
     let unreadable = |what: &str| BadHeader::Unreadable(what.to_owned());

@@ -200,6 +200,7 @@ async fn another_server_key_opens_no_meet_and_the_log_says_why() {
     desk.at(&process.url).get(&desk.of_meet("/state")).await.problem(503, "storage-failed");
     process.signal("TERM");
     let (_, _, stderr) = process.wait();
+    assert!(stderr.contains("is it the right --server-key-file?"), "it is told at the start: {stderr}");
     assert!(stderr.contains("another server key") && stderr.contains("--server-key-file"), "{stderr}");
     let (code, out, _) = verify(folder.path(), &["--server-key-file", other.to_str().unwrap()]);
     assert_eq!(code, 1, "{out}");
