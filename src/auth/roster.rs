@@ -200,7 +200,7 @@ impl Roster {
     }
 
     /// What the meet is and who may write.
-    pub fn auth(&self) -> &AuthFile {
+    pub fn auth(&self) -> &Arc<AuthFile> {
         &self.auth
     }
 

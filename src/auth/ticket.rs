@@ -1,6 +1,8 @@
 //! Recovery tickets: everything but the log that a server needs to bring a meet back, sealed
 //! with its key (XChaCha20-Poly1305) and kept by every editor (wire contract, section 7).
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};
@@ -22,7 +24,7 @@ const NONCE_BYTES: usize = 24;
 #[serde(rename_all = "camelCase")]
 pub struct Ticket {
     /// The meet as `auth.json` has it; its `ticketVersion` is the ticket's.
-    pub auth: AuthFile,
+    pub auth: Arc<AuthFile>,
     /// Whose ticket it is.
     pub writer: Writer,
     /// When it was made.
@@ -104,7 +106,7 @@ mod tests {
             clients: (0..30).map(client).collect(),
             ticket_version: 34,
         };
-        Ticket { auth, writer: client(1), issued_at: Timestamp::from_millis(NOW + 1) }
+        Ticket { auth: Arc::new(auth), writer: client(1), issued_at: Timestamp::from_millis(NOW + 1) }
     }
 
     fn json(ticket: &Ticket) -> String {

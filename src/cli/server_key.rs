@@ -1,13 +1,14 @@
 //! The server's secret on disk: 64 hex digits in a file that only its owner reads.
 
-use std::fs::{self, OpenOptions};
-use std::io::{ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::auth::random_bytes;
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
-use crate::store::files::{FileStore, private_file};
+use crate::store::StoreError;
+use crate::store::files::{FileStore, Fsync, replace_file};
 
 /// Beside the data folder, so that losing one does not lose both.
 pub(super) fn default_path(data_dir: &Path) -> PathBuf {
@@ -56,17 +57,9 @@ pub(super) fn load(path: &Path) -> Result<Option<ServerKey>, String> {
 }
 
 /// Appears whole or not at all: half a key would refuse every later start.
-fn make(path: &Path) -> std::io::Result<ServerKey> {
+fn make(path: &Path) -> Result<ServerKey, StoreError> {
     let bytes = random_bytes();
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let mut file = private_file(Path::new(&fresh), OpenOptions::new().write(true).create(true).truncate(true))?;
-    file.write_all(format!("{}\n", hex::encode(bytes)).as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&fresh, path)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        fs::File::open(folder)?.sync_all()?;
-    }
+    replace_file(path, format!("{}\n", hex::encode(bytes)).as_bytes(), Fsync::Always)?;
     Ok(ServerKey::new(bytes))
 }
 

@@ -56,9 +56,8 @@ impl FromRequestParts<Arc<App>> for Access {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Access, Problem> {
         let params = Params::from_request_parts(parts, app).await?;
         let token = credentials(&parts.headers, &params)?;
-        let path = RawPathParams::from_request_parts(parts, app).await.ok();
-        let meet = path.as_ref().and_then(|path| path.iter().find(|(name, _)| *name == "meetId"));
-        if meet.and_then(|(_, id)| id.parse().ok()) != Some(token.meet) {
+        let MeetInPath(meet) = MeetInPath::from_request_parts(parts, app).await?;
+        if meet != Some(token.meet) {
             return Err(refused(token.kind));
         }
         Access::open(app, token).await
@@ -114,7 +113,7 @@ pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-/// The meet that a path names, for those who are not members yet.
+/// The meet that a path names, if it is an id at all.
 pub(super) struct MeetInPath(pub(super) Option<MeetId>);
 
 impl<S: Send + Sync> FromRequestParts<S> for MeetInPath {

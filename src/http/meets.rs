@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
 
 use crate::auth::password::check_password;
 use crate::auth::roster::{Holder, Joined, Location};
@@ -19,7 +20,7 @@ use crate::relay::registry::MeetSpec;
 use crate::wire::audience::Audience;
 use crate::wire::message::{MeetInfo, Message, Session, Status};
 use crate::wire::problem::{Code, FieldError, Problem};
-use crate::wire::request::CreateMeet;
+use crate::wire::request::{CreateMeet, LocationSpec};
 
 use super::App;
 use super::access::{Access, bearer};
@@ -31,8 +32,7 @@ use super::sessions::{busy, client_id, open_session};
 pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(request): Json<CreateMeet>) -> Answer {
     check(&request)?;
     let password = app.passwords.hash(request.password).await.map_err(busy)?;
-    let location =
-        |spec: crate::wire::request::LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
+    let location = |spec: LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
     let spec = MeetSpec {
         meet_name: request.meet_name.unwrap_or_default(),
         password,
@@ -42,15 +42,9 @@ pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(reque
     let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
     let joined = open_session(&live, writer).await?;
+    let location = [(LOCATION, format!("/v1/meets/{}", live.id.digits()))];
     let reply = json(StatusCode::CREATED, &Message::MeetCreated(Box::new(session(&live, &joined))));
-    Ok(with_location(reply, &live))
-}
-
-fn with_location(mut reply: axum::response::Response, live: &LiveMeet) -> axum::response::Response {
-    if let Ok(location) = HeaderValue::from_str(&format!("/v1/meets/{}", live.id.digits())) {
-        reply.headers_mut().insert(LOCATION, location);
-    }
-    reply
+    Ok((location, reply).into_response())
 }
 
 /// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.
@@ -127,21 +121,21 @@ pub(super) fn session(live: &LiveMeet, joined: &Joined) -> Session {
 /// `GET /v1/meets/{meetId}`
 pub(super) async fn info(access: Access) -> Answer {
     let live = &access.live;
-    let auth = live.roster().auth().clone();
+    let auth = Arc::clone(live.roster().auth());
     let head = live.committed.head_position(&access.audience());
     let (recovery_ticket, ticket_version) = live.ticket(&access.grant.holder).unzip();
     Ok(json(
         StatusCode::OK,
         &Message::MeetInfo(Box::new(MeetInfo {
             meet_id: live.id.to_string(),
-            meet_name: auth.meet_name,
+            meet_name: auth.meet_name.clone(),
             status: Status::Live,
             server_seq_num: head.server_seq_num,
             cursor: head.cursor,
             created_at: auth.created_at,
             locations: live.presence.locations(&auth.locations, head.server_seq_num, live.now()),
             viewers: live.presence.viewers(),
-            settings: auth.settings,
+            settings: auth.settings.clone(),
             recovery_ticket,
             ticket_version,
         })),

@@ -25,17 +25,24 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// `GET /`
 pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
-    file("index.html", &headers).ok_or(not_found(uri).await)
+    page("index.html", uri, &headers).await
 }
 
 /// `GET /overlay/`: shows one meet; which one and with what key its own URL tells the page.
 pub(super) async fn overlay(uri: Uri, headers: HeaderMap) -> Answer {
-    file("overlay.html", &headers).ok_or(not_found(uri).await)
+    page("overlay.html", uri, &headers).await
 }
 
 /// `GET /web/{path}`
 pub(super) async fn asset(LastPart(path): LastPart, uri: Uri, headers: HeaderMap) -> Answer {
-    file(&path, &headers).ok_or(not_found(uri).await)
+    page(&path, uri, &headers).await
+}
+
+async fn page(path: &str, uri: Uri, request: &HeaderMap) -> Answer {
+    match file(path, request) {
+        Some(response) => Ok(response),
+        None => Err(not_found(uri).await),
+    }
 }
 
 fn file(path: &str, request: &HeaderMap) -> Option<Response> {

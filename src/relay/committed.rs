@@ -117,8 +117,7 @@ impl Committed {
 
     /// The place of the last entry.
     pub fn head_position(&self, audience: &Audience) -> Position {
-        let view = self.view();
-        position(view.log.head(), &view.log.head_chain(), audience)
+        self.view().head(audience)
     }
 
     /// The place of an entry; the head's for a number above it.
@@ -148,7 +147,7 @@ impl Committed {
         let kind = usize::from(audience.is_editor());
         let (text, position) = {
             let view = self.view();
-            let position = position(view.log.head(), &view.log.head_chain(), audience);
+            let position = view.head(audience);
             if let Some(text) = &view.texts[kind] {
                 return (Arc::clone(text), position);
             }
@@ -164,7 +163,7 @@ impl Committed {
     /// The value at `path` in the state at the head; `None` where nothing stands that the reader may see.
     pub fn state_part(&self, path: &Key, audience: &Audience) -> (Option<StateText>, Position) {
         let view = self.view();
-        let position = position(view.log.head(), &view.log.head_chain(), audience);
+        let position = view.head(audience);
         (part(&view.state, path, audience), position)
     }
 
@@ -196,7 +195,7 @@ impl Committed {
             }
         }
         let text = visible(&cut, audience);
-        (StateText::new(text), position(view.log.head(), &view.log.head_chain(), audience))
+        (StateText::new(text), view.head(audience))
     }
 
     fn view(&self) -> RwLockReadGuard<'_, View> {
@@ -205,6 +204,10 @@ impl Committed {
 }
 
 impl View {
+    fn head(&self, audience: &Audience) -> Position {
+        position(self.log.head(), &self.log.head_chain(), audience)
+    }
+
     fn position(&self, seq: u64, audience: &Audience) -> Position {
         let seq = seq.min(self.log.head());
         position(seq, &self.log.chain(seq).unwrap_or_else(|| self.log.head_chain()), audience)

@@ -183,7 +183,7 @@ impl LiveMeet {
     /// The newest recovery ticket of an editor, and its version; nothing for viewers.
     pub fn ticket(&self, holder: &Holder) -> Option<(String, u64)> {
         let Holder::Editor { writer, .. } = holder else { return None };
-        let auth = self.roster().auth().clone();
+        let auth = Arc::clone(self.roster().auth());
         let version = auth.ticket_version;
         let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now() };
         Some((ticket.seal(&self.key), version))

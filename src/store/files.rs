@@ -105,30 +105,16 @@ impl FileStore {
     }
 
     fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
-        match self.fsync {
-            Fsync::Always => File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder)),
-            Fsync::Never => Ok(()),
-        }
+        sync_folder(folder, self.fsync)
     }
 
-    fn write_file(&self, path: &Path, content: &[u8]) -> Result<File, StoreError> {
-        let write = || {
-            let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
-            file.write_all(content)?;
-            if self.fsync == Fsync::Always {
-                file.sync_all()?;
-            }
-            Ok(file)
-        };
-        write().map_err(at("writing", path))
+    fn write_file(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
+        write_file(path, content, self.fsync)
     }
 
-    /// A crash leaves the old content or the new one.
-    fn replace(&self, folder: &Path, name: &str, content: &[u8]) -> Result<(), StoreError> {
-        let (path, fresh) = (folder.join(name), folder.join(format!("{name}.new")));
-        self.write_file(&fresh, content)?;
-        fs::rename(&fresh, &path).map_err(at("replacing", &path))?;
-        self.sync_folder(folder)
+    /// Where a meet is while it is made or removed; the next start clears what a crash left there.
+    fn unfinished(&self, id: MeetId) -> PathBuf {
+        self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()))
     }
 
     /// Puts what a crash left behind the sound lines into a file of its own, then cuts it off.
@@ -163,7 +149,7 @@ impl Store for FileStore {
         if current.exists() || finished.exists() {
             return Err(StoreError::Exists);
         }
-        let making = self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()));
+        let making = self.unfinished(id);
         make_folder(&making)?;
         self.write_file(&making.join(LOG_FILE), &new.header)?;
         self.write_file(&making.join(Document::Auth.file_name()), &new.auth)?;
@@ -204,18 +190,17 @@ impl Store for FileStore {
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
-        let folder = self.current(id);
-        let log = folder.join(LOG_FILE);
+        let log = self.current(id).join(LOG_FILE);
         let bytes = fs::read(&log).map_err(at("reading", &log))?;
         let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
         if let Rest::Damage(damage) = scan.rest {
             return Err(StoreError::Unreadable(format!("{}: {damage}", log.display())));
         }
-        self.replace(&folder, LOG_FILE, &bytes[..scan.sound_bytes])
+        replace_file(&log, &bytes[..scan.sound_bytes], self.fsync)
     }
 
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
-        self.replace(&self.current(id), document.file_name(), content)
+        replace_file(&self.current(id).join(document.file_name()), content, self.fsync)
     }
 
     fn finish(&self, id: MeetId) -> Result<(), StoreError> {
@@ -227,8 +212,8 @@ impl Store for FileStore {
 
     fn remove(&self, id: MeetId) -> Result<(), StoreError> {
         let folder = self.current(id);
-        // Renamed first: a crash in between leaves a folder that the next start clears.
-        let going = self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()));
+        // Renamed first, so that no half of it is ever taken for a meet.
+        let going = self.unfinished(id);
         fs::rename(&folder, &going).map_err(at("removing", &folder))?;
         fs::remove_dir_all(&going).map_err(at("removing", &going))
     }
@@ -291,13 +276,41 @@ fn make_folder(path: &Path) -> Result<(), StoreError> {
         Err(error) => Err(error),
         Ok(()) => {
             fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-            match path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-                Some(parent) => File::open(parent)?.sync_all(),
-                None => File::open(".")?.sync_all(),
-            }
+            File::open(folder_of(path))?.sync_all()
         }
     };
     make().map_err(at("making the folder", path))
+}
+
+/// Replaces a file whole: a crash leaves the old content or the new one.
+pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = PathBuf::from(fresh);
+    write_file(&fresh, content, fsync)?;
+    fs::rename(&fresh, path).map_err(at("replacing", path))?;
+    sync_folder(folder_of(path), fsync)
+}
+
+fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
+        file.write_all(content)?;
+        if fsync == Fsync::Always { file.sync_all() } else { Ok(()) }
+    };
+    write().map_err(at("writing", path))
+}
+
+fn sync_folder(folder: &Path, fsync: Fsync) -> Result<(), StoreError> {
+    match fsync {
+        Fsync::Always => File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder)),
+        Fsync::Never => Ok(()),
+    }
+}
+
+/// The folder that a path's last part is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Opens a file that only its owner can read; the umask can only take bits away, so they are set again.
