@@ -55,7 +55,7 @@ impl FromRequestParts<Arc<App>> for Access {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Access, Problem> {
         let params = Params::from_request_parts(parts, app).await?;
-        let token = credentials(&parts.headers, &params)?;
+        let token = credentials(&parts.headers, &params)?.ok_or_else(no_token)?;
         let MeetInPath(meet) = MeetInPath::from_request_parts(parts, app).await?;
         if meet != Some(token.meet) {
             return Err(refused(token.kind));
@@ -80,7 +80,7 @@ impl FromRequestParts<Arc<App>> for Editor {
 }
 
 /// The same for a token that is wrong and a meet that does not exist, so that ids cannot be tried.
-fn refused(kind: Kind) -> Problem {
+pub(super) fn refused(kind: Kind) -> Problem {
     match kind {
         Kind::Session => {
             Problem::new(Code::InvalidSession, "this session token opens no meet here; join again with the meet's id and password")
@@ -89,21 +89,28 @@ fn refused(kind: Kind) -> Problem {
     }
 }
 
-/// The token of a request: from the header, or a view key from `?key=`.
-fn credentials(headers: &HeaderMap, params: &Params) -> Result<Token, Problem> {
+fn no_token() -> Problem {
+    Problem::new(Code::InvalidSession, "no token came along; send Authorization: Bearer TOKEN, or a view key as ?key=")
+}
+
+/// The token of a request: from the header, or a view key from `?key=`; `None` where there is neither.
+fn credentials(headers: &HeaderMap, params: &Params) -> Result<Option<Token>, Problem> {
+    refuse_sessions_in(params)?;
+    if let Some(text) = bearer(headers) {
+        return text.parse().map(Some).map_err(|_| refused(Kind::Session));
+    }
+    params.get("key").map(|key| key.parse().map_err(|_| refused(Kind::View))).transpose()
+}
+
+/// URLs end up in logs.
+pub(super) fn refuse_sessions_in(params: &Params) -> Result<(), Problem> {
     let is_session = |text: &str| text.parse::<Token>().is_ok_and(|token| token.kind == Kind::Session);
     if params.values().any(is_session) {
         let detail =
             "a session token in a URL ends up in logs, so it is refused; send it as Authorization: Bearer, or use a view key as ?key=";
         return Err(Problem::new(Code::TokenInUrl, detail));
     }
-    if let Some(text) = bearer(headers) {
-        return text.parse().map_err(|_| refused(Kind::Session));
-    }
-    match params.get("key") {
-        Some(key) => key.parse().map_err(|_| refused(Kind::View)),
-        None => Err(Problem::new(Code::InvalidSession, "no token came along; send Authorization: Bearer TOKEN, or a view key as ?key=")),
-    }
+    Ok(())
 }
 
 /// What stands behind `Authorization: Bearer`. Another scheme is for a proxy in front of us.

@@ -21,10 +21,8 @@ pub(super) struct Json<T>(pub(super) T);
 impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Json<T>, Problem> {
-        let (parts, body) = request.into_parts();
-        check_type(&parts.headers)?;
-        let bytes = collect(body).await?;
+    async fn from_request(request: Request, state: &S) -> Result<Json<T>, Problem> {
+        let Text(bytes) = Text::from_request(request, state).await?;
         parse(&bytes).map(Json)
     }
 }
@@ -39,6 +37,20 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
     let detail = format!("Content-Type {essence:?} is not taken; send application/json (curl: -H 'Content-Type: application/json')");
     Err(Problem::new(Code::UnsupportedMediaType, detail))
+}
+
+/// A body that says itself what it is to be read as.
+#[derive(Debug)]
+pub(super) struct Text(pub(super) Vec<u8>);
+
+impl<S: Sync> FromRequest<S> for Text {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<Text, Problem> {
+        let (parts, body) = request.into_parts();
+        check_type(&parts.headers)?;
+        collect(body).await.map(Text)
+    }
 }
 
 async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
@@ -67,11 +79,12 @@ async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
     Ok(bytes)
 }
 
-fn too_large() -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(Code::TooLarge, format!("the body has more than {BODY_MAX_BYTES} bytes (4 MiB); split the batch"))
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+/// Reads JSON text as `T`.
+pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     if bytes.starts_with(b"\xef\xbb\xbf") {
         return Err(malformed("the body starts with a byte-order mark; send JSON without it"));
     }
@@ -90,7 +103,7 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     Ok(value)
 }
 
-fn malformed(what: impl Into<String>) -> Problem {
+pub(super) fn malformed(what: impl Into<String>) -> Problem {
     let err_msg = what.into();
     Problem::new(Code::MalformedMessage, err_msg.clone()).with(Extra::Malformed { err_msg })
 }

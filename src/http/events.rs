@@ -48,18 +48,18 @@ pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers:
 }
 
 /// What a reader asks of its stream.
-struct Request {
-    format: Format,
-    start: Start,
-    snapshot: bool,
-    paths: Vec<Key>,
-    padding: usize,
-    max: Option<Duration>,
+pub(super) struct Request {
+    pub(super) format: Format,
+    pub(super) start: Start,
+    pub(super) snapshot: bool,
+    pub(super) paths: Vec<Key>,
+    pub(super) padding: usize,
+    pub(super) max: Option<Duration>,
 }
 
 /// Where a stream starts.
 #[derive(Clone, Copy)]
-enum Start {
+pub(super) enum Start {
     Head,
     After(Cursor),
 }
@@ -117,7 +117,7 @@ fn start(headers: &HeaderMap, params: &Params) -> Result<Start, Problem> {
 }
 
 /// One open stream. It is asked for its next piece only when the reader has taken the last one.
-struct EventStream {
+pub(super) struct EventStream {
     app: Arc<App>,
     access: Access,
     format: Format,
@@ -131,7 +131,8 @@ struct EventStream {
     deadline: Option<Instant>,
     /// When the grant has lived its time.
     expiry: Option<Instant>,
-    is_over: bool,
+    /// Why the stream has ended, once its reader was told.
+    ended: Option<EndReason>,
 }
 
 /// What a stream waits for.
@@ -143,7 +144,7 @@ enum Wake {
 }
 
 impl EventStream {
-    fn open(app: Arc<App>, access: Access, request: &Request) -> EventStream {
+    pub(super) fn open(app: Arc<App>, access: Access, request: &Request) -> EventStream {
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
@@ -160,15 +161,20 @@ impl EventStream {
             connection: live.presence.connect(&access.grant.holder),
             deadline: request.max.map(|max| Instant::now() + max),
             expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
-            is_over: false,
+            ended: None,
             app,
             access,
         }
     }
 
-    /// The next piece, when there is one; `None` at the end.
-    async fn next(&mut self) -> Option<Bytes> {
-        if self.is_over {
+    /// Why the stream has ended, once its reader was told.
+    pub(super) fn ended(&self) -> Option<EndReason> {
+        self.ended
+    }
+
+    /// The next piece, when there is one; `None` at the end. Giving up waiting for it loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Bytes> {
+        if self.ended.is_some() {
             return None;
         }
         if let Some(bytes) = self.opening.pop_front() {
@@ -186,7 +192,7 @@ impl EventStream {
                 Wake::Heartbeat => return Some(self.heartbeat()),
                 Wake::Deadline => return None,
                 Wake::End(reason) => {
-                    self.is_over = true;
+                    self.ended = Some(reason);
                     return Some(self.end(reason));
                 }
             }

@@ -10,12 +10,11 @@ use axum::http::request::Parts;
 use axum::response::IntoResponse;
 
 use crate::auth::password::check_password;
-use crate::auth::roster::{Holder, Joined, Location};
+use crate::auth::roster::{Holder, Location};
 use crate::auth::token::equal;
 use crate::meet::limits::{LOCATIONS_MAX, PRIORITY_MAX};
 use crate::meet::name::check_name;
 use crate::meet::update::Writer;
-use crate::relay::live::LiveMeet;
 use crate::relay::registry::MeetSpec;
 use crate::wire::audience::Audience;
 use crate::wire::message::{MeetInfo, Message, Session, Status};
@@ -30,6 +29,14 @@ use super::sessions::{busy, client_id, open_session};
 
 /// `POST /v1/meets`
 pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(request): Json<CreateMeet>) -> Answer {
+    let creator = create_meet(&app, request).await?;
+    let location = [(LOCATION, format!("/v1/meets/{}", creator.live.id.digits()))];
+    let reply = json(StatusCode::CREATED, &Message::MeetCreated(Box::new(session(&creator))));
+    Ok((location, reply).into_response())
+}
+
+/// Makes a meet and opens its creator's session.
+pub(super) async fn create_meet(app: &App, request: CreateMeet) -> Result<Access, Problem> {
     check(&request)?;
     let password = app.passwords.hash(request.password).await.map_err(busy)?;
     let location = |spec: LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
@@ -41,10 +48,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(reque
     };
     let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
-    let joined = open_session(&live, writer).await?;
-    let location = [(LOCATION, format!("/v1/meets/{}", live.id.digits()))];
-    let reply = json(StatusCode::CREATED, &Message::MeetCreated(Box::new(session(&live, &joined))));
-    Ok((location, reply).into_response())
+    open_session(live, writer).await
 }
 
 /// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.
@@ -54,13 +58,18 @@ impl FromRequestParts<Arc<App>> for MayCreate {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<MayCreate, Problem> {
-        let Some(key) = &app.options.create_key else { return Ok(MayCreate) };
-        if bearer(&parts.headers).is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
-            return Ok(MayCreate);
-        }
-        let detail = "creating a meet on this server needs its operator's key; send it as Authorization: Bearer KEY";
-        Err(Problem::new(Code::InvalidSession, detail))
+        may_create(app, bearer(&parts.headers)).map(|()| MayCreate)
     }
+}
+
+/// Compares what is shown with the operator's key, where there is one.
+pub(super) fn may_create(app: &App, shown: Option<&str>) -> Result<(), Problem> {
+    let Some(key) = &app.options.create_key else { return Ok(()) };
+    if shown.is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
+        return Ok(());
+    }
+    let detail = "creating a meet on this server needs its operator's key; send it as Authorization: Bearer KEY";
+    Err(Problem::new(Code::InvalidSession, detail))
 }
 
 /// Everything that is wrong with a request, at once.
@@ -100,14 +109,15 @@ fn check(request: &CreateMeet) -> Result<(), Problem> {
 }
 
 /// What a client learns about its session.
-pub(super) fn session(live: &LiveMeet, joined: &Joined) -> Session {
-    let Holder::Editor { writer, priority, slot } = joined.grant.holder.clone() else { unreachable!("only editors join") };
-    let (recovery_ticket, ticket_version) = live.ticket(&joined.grant.holder).unwrap_or_default();
+pub(super) fn session(access: &Access) -> Session {
+    let (live, grant) = (&access.live, &access.grant);
+    let Holder::Editor { writer, priority, slot } = grant.holder.clone() else { unreachable!("only editors join") };
+    let (recovery_ticket, ticket_version) = live.ticket(&grant.holder).unwrap_or_default();
     Session {
         meet_id: live.id.to_string(),
         meet_name: live.roster().auth().meet_name.clone(),
-        session_token: joined.token.reveal(),
-        expires_at: joined.grant.expires_at.unwrap_or_default(),
+        session_token: access.token.reveal(),
+        expires_at: grant.expires_at.unwrap_or_default(),
         location_name: writer.location_name.into(),
         priority,
         client_id: writer.client_id.into(),

@@ -1,6 +1,7 @@
 //! Pushing: batches of updates, alone or inside a pull.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -27,34 +28,51 @@ type Outcomes = (Vec<Ack>, Vec<Rejection>);
 
 /// `POST /v1/meets/{meetId}/updates`
 pub(super) async fn push(editor: Editor, Json(request): Json<Push>) -> Answer {
+    Ok(ok(&Message::UpdateResult(push_updates(&editor, request).await?)))
+}
+
+/// Pushes a batch and says what became of it.
+pub(super) async fn push_updates(editor: &Editor, request: Push) -> Result<UpdateResult, Problem> {
     let Push { updates, mode, if_head } = request;
-    let batch = batch(&editor, &updates, mode, if_head, None)?;
-    let (update_acks, updates_rejected) = commit(&editor, batch, PAGE_DEFAULT_ENTRIES).await?;
+    let batch = batch(editor, &updates, mode, if_head, None)?;
+    let (update_acks, updates_rejected) = commit(editor, batch, PAGE_DEFAULT_ENTRIES).await?;
     let head = editor.access.live.committed.head_position(&Audience::Editor);
-    Ok(ok(&Message::UpdateResult(UpdateResult { update_acks, updates_rejected, server_seq_num: head.server_seq_num, cursor: head.cursor })))
+    Ok(UpdateResult { update_acks, updates_rejected, server_seq_num: head.server_seq_num, cursor: head.cursor })
 }
 
 /// `POST /v1/meets/{meetId}/sync`
 pub(super) async fn sync(State(app): State<Arc<App>>, editor: Editor, Json(request): Json<Sync>) -> Answer {
+    Ok(ok(&Message::SyncResult(sync_updates(&app, &editor, request).await?)))
+}
+
+/// Pushes what came along, or waits for news where nothing did, and gives the page behind `after`.
+pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> Result<SyncResult, Problem> {
     let Sync { updates, after, wait, limit, mode, if_head } = request;
-    let wait = params::wait(wait).ok_or_else(|| invalid_at("/wait", "must be a number of seconds from 0 up"))?;
-    let limit = limit.map_or(Ok(PAGE_DEFAULT_ENTRIES), page_limit)?;
+    let wait = body_wait(wait)?;
+    let limit = page_limit(limit)?;
     let mut follower = follow(&editor.access, after)?;
     let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
-        long_poll(&app, &editor.access, &mut follower, wait).await;
+        long_poll(app, &editor.access, &mut follower, wait).await;
         Outcomes::default()
     } else {
-        let batch = batch(&editor, &updates, mode, if_head, Some(after))?;
-        commit(&editor, batch, limit).await?
+        let batch = batch(editor, &updates, mode, if_head, Some(after))?;
+        commit(editor, batch, limit).await?
     };
-    Ok(ok(&Message::SyncResult(SyncResult { update_acks, updates_rejected, page: follower.page(limit) })))
+    Ok(SyncResult { update_acks, updates_rejected, page: follower.page(limit) })
 }
 
 fn ok(message: &Message) -> Response {
     json(StatusCode::OK, message)
 }
 
-fn page_limit(limit: u64) -> Result<usize, Problem> {
+/// `wait` of a body.
+pub(super) fn body_wait(seconds: f64) -> Result<Duration, Problem> {
+    params::wait(seconds).ok_or_else(|| invalid_at("/wait", "must be a number of seconds from 0 up"))
+}
+
+/// `limit` of a body.
+pub(super) fn page_limit(limit: Option<u64>) -> Result<usize, Problem> {
+    let Some(limit) = limit else { return Ok(PAGE_DEFAULT_ENTRIES) };
     let fits = usize::try_from(limit).ok().filter(|limit| (1..=PAGE_MAX_ENTRIES).contains(limit));
     fits.ok_or_else(|| invalid_at("/limit", format!("must be from 1 to {PAGE_MAX_ENTRIES}")))
 }

@@ -38,15 +38,12 @@ impl IntoResponse for Problem {
 
 /// Gives every request an id, and every problem its body.
 pub(super) async fn render_problems(request: Request, next: Next) -> Response {
-    let id = Uuid::new_v4().simple().to_string();
+    let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
     debug!(request_id = id, %method, path, status = response.status().as_u16(), "request");
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        if matches!(problem.code, Code::Internal | Code::StorageFailed) {
-            error!(request_id = id, %method, path, code = problem.code.facts().code, detail = problem.detail, "request failed");
-        }
-        fill(&mut response, &problem, &id);
+        fill(&mut response, &problem, problem_text(&problem, &id, &method, &path));
     }
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
@@ -54,7 +51,20 @@ pub(super) async fn render_problems(request: Request, next: Next) -> Response {
     response
 }
 
-fn fill(response: &mut Response, problem: &Problem, id: &str) {
+/// What a problem and the log lines about it are found by.
+pub(super) fn request_id() -> String {
+    Uuid::new_v4().simple().to_string()
+}
+
+/// The body of a problem. Faults of the server are logged, since only the operator can mend them.
+pub(super) fn problem_text(problem: &Problem, id: &str, method: &Method, path: &str) -> String {
+    if matches!(problem.code, Code::Internal | Code::StorageFailed) {
+        error!(request_id = id, %method, path, code = problem.code.facts().code, detail = problem.detail, "request failed");
+    }
+    problem.to_json(id) + "\n"
+}
+
+fn fill(response: &mut Response, problem: &Problem, text: String) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.retry_after {
@@ -65,7 +75,7 @@ fn fill(response: &mut Response, problem: &Problem, id: &str) {
     }
     // What the router said about its empty body is no longer true.
     headers.remove(axum::http::header::CONTENT_LENGTH);
-    *response.body_mut() = Body::from(problem.to_json(id) + "\n");
+    *response.body_mut() = Body::from(text);
 }
 
 /// No such address.

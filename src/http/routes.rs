@@ -9,10 +9,10 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
+use super::{App, cors, demo, events, health, meets, messages, pages, pushes, reply, sessions, socket, state, updates, view_keys};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 21] = [
+pub const PATHS: [&str; 23] = [
     "/",
     "/overlay/",
     "/web/{path}",
@@ -30,6 +30,8 @@ pub const PATHS: [&str; 21] = [
     "/v1/meets/{meetId}/state",
     "/v1/meets/{meetId}/view-keys",
     "/v1/meets/{meetId}/view-keys/{keyId}",
+    "/v1/messages",
+    "/v1/socket",
     "/v1/demo",
     "/demo/events",
     "/demo/state",
@@ -73,6 +75,8 @@ fn table() -> Router<Arc<App>> {
         .route("/v1/meets/{meetId}/state", get(state::state))
         .route("/v1/meets/{meetId}/view-keys", post(view_keys::create).get(view_keys::list))
         .route("/v1/meets/{meetId}/view-keys/{keyId}", delete(view_keys::remove))
+        .route("/v1/messages", post(messages::post))
+        .route("/v1/socket", get(socket::open))
         .route("/v1/demo", get(demo::lap))
         .route("/demo/events", get(demo::events))
         .route("/demo/state", get(demo::state))

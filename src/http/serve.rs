@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +12,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -24,6 +24,12 @@ use crate::meet::limits::{
 };
 
 use super::access::Peer;
+
+/// A connection's place among all connections. A socket that has left HTTP behind holds on to it.
+#[derive(Clone, Debug)]
+pub(super) struct Room {
+    _permit: Arc<OwnedSemaphorePermit>,
+}
 
 /// Connections that the kernel holds while all are in use.
 const BACKLOG: u32 = 1_024;
@@ -44,8 +50,8 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Serves until `stopping` is cancelled, then gives open requests a moment to end.
 pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
-    let connections = Arc::new(Semaphore::new(connections_max()));
-    let graceful = GracefulShutdown::new();
+    let most = connections_max();
+    let connections = Arc::new(Semaphore::new(most));
     loop {
         let accepted = tokio::select! {
             () = stopping.cancelled() => break,
@@ -59,16 +65,28 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: Cancellation
                 continue;
             }
         };
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
+        let room = Room { _permit: Arc::new(permit) };
+        let connection = connection(stream, peer, room.clone(), router.clone());
+        let stopping = stopping.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = &mut connection => ended,
+                () = stopping.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 debug!(%peer, %error, "a connection ended");
             }
-            drop(permit);
+            drop(room);
         });
     }
     drop(listener);
-    if tokio::time::timeout(SHUTDOWN_GRACE, graceful.shutdown()).await.is_err() {
+    // Sockets have left HTTP behind, but hold on to their places as connections do.
+    let all_ended = connections.acquire_many(u32::try_from(most).unwrap_or(u32::MAX));
+    if tokio::time::timeout(SHUTDOWN_GRACE, all_ended).await.is_err() {
         warn!("some connections did not end in time and were cut");
     }
 }
@@ -86,7 +104,7 @@ fn connections_max() -> usize {
 }
 
 /// The next connection, once there is room for it.
-async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, room: &Arc<Semaphore>) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let permit = Arc::clone(room).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     // Events are small and must not wait for each other.
@@ -99,13 +117,18 @@ type Io = TokioIo<std::pin::Pin<Box<TimeoutStream<TcpStream>>>>;
 fn connection(
     stream: TcpStream,
     peer: SocketAddr,
+    room: Room,
     router: Router,
-) -> http1::Connection<Io, impl hyper::service::HttpService<Incoming, ResBody = Body, Error = std::convert::Infallible, Future: Send>> {
+) -> http1::UpgradeableConnection<
+    Io,
+    impl hyper::service::HttpService<Incoming, ResBody = Body, Error = std::convert::Infallible, Future: Send>,
+> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_WRITE));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        request.extensions_mut().insert(room.clone());
         router.clone().oneshot(request)
     });
     http1::Builder::new()
@@ -113,4 +136,5 @@ fn connection(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), service)
+        .with_upgrades()
 }

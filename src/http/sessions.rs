@@ -20,7 +20,7 @@ use crate::wire::problem::{Code, Extra, Problem};
 use crate::wire::request::JoinMeet;
 
 use super::App;
-use super::access::{Address, Editor, MeetInPath};
+use super::access::{Access, Address, Editor, MeetInPath};
 use super::body::Json;
 use super::meets::session;
 use super::reply::{Answer, invalid_at, json};
@@ -32,10 +32,16 @@ pub(super) async fn join(
     Address(address): Address,
     Json(request): Json<JoinMeet>,
 ) -> Answer {
+    let member = join_meet(&app, id, address, request).await?;
+    Ok(json(StatusCode::CREATED, &Message::MeetJoined(Box::new(session(&member)))))
+}
+
+/// Checks the password and opens a session. `id` is `None` for what is no meet id at all.
+pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, request: JoinMeet) -> Result<Access, Problem> {
     if let Some(Err(error)) = request.client_id.as_deref().map(check_name) {
         return Err(invalid_at("/clientId", error.to_string()));
     }
-    check_attempts(&app, id, address)?;
+    check_attempts(app, id, address)?;
     // An unknown meet costs a hash too, so that ids cannot be told by time.
     let live = match id {
         Some(id) => app.registry.open(id).await?,
@@ -44,7 +50,7 @@ pub(super) async fn join(
     let stored = live.as_ref().map(|live| live.roster().auth().password.clone());
     let login = app.passwords.verify(request.password, stored).await.map_err(busy)?;
     // Those that were sent at once count as well: what came of them is not told when others have failed meanwhile.
-    check_attempts(&app, id, address)?;
+    check_attempts(app, id, address)?;
     let (Login::Right { renewed }, Some(live)) = (login, live) else {
         app.attempts.failed(id, address);
         warn!(meet = ?id, %address, "a login failed");
@@ -58,8 +64,7 @@ pub(super) async fn join(
     }
     let writer = Writer { location_name: request.location_name.into(), client_id: client_id(request.client_id).into() };
     info!(meet = %live.id, location = ?writer.location_name, client = ?writer.client_id, %address, "joined");
-    let joined = open_session(&live, writer).await?;
-    Ok(json(StatusCode::CREATED, &Message::MeetJoined(Box::new(session(&live, &joined)))))
+    open_session(live, writer).await
 }
 
 /// Refuses an address that has failed too often.
@@ -78,12 +83,12 @@ pub(super) async fn leave(editor: Editor) -> Answer {
 }
 
 /// Opens a session for a writer whose location exists.
-pub(super) async fn open_session(live: &Arc<LiveMeet>, writer: Writer) -> Result<Joined, Problem> {
+pub(super) async fn open_session(live: Arc<LiveMeet>, writer: Writer) -> Result<Access, Problem> {
     let (id, now) = (live.id, live.now());
     let joined = live.edit_roster(move |roster| roster.join(id, writer, now)).await?;
-    let joined = joined.map_err(|full| Problem::new(Code::Overloaded, full.to_string()).retry_after(60))?;
-    live.presence.saw(&joined.grant.holder, None, now);
-    Ok(joined)
+    let Joined { token, grant } = joined.map_err(|full| Problem::new(Code::Overloaded, full.to_string()).retry_after(60))?;
+    live.presence.saw(&grant.holder, None, now);
+    Ok(Access { live, grant, token })
 }
 
 /// The client's own id, or one made up for it.

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 
 use crate::meet::chain::Cursor;
 use crate::relay::follower::Follower;
-use crate::wire::message::Message;
+use crate::wire::message::{Message, Page};
 use crate::wire::problem::Problem;
 
 use super::App;
@@ -20,9 +20,14 @@ use super::reply::{Answer, json, lost};
 pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
-    let mut follower = follow(&access, after)?;
-    long_poll(&app, &access, &mut follower, wait).await;
-    Ok(json(StatusCode::OK, &Message::UpdateRelay(follower.page(limit))))
+    Ok(json(StatusCode::OK, &Message::UpdateRelay(page(&app, &access, after, limit, wait).await?)))
+}
+
+/// About `limit` entries above `after`, once there are any or `wait` is over.
+pub(super) async fn page(app: &App, access: &Access, after: Cursor, limit: usize, wait: Duration) -> Result<Page, Problem> {
+    let mut follower = follow(access, after)?;
+    long_poll(app, access, &mut follower, wait).await;
+    Ok(follower.page(limit))
 }
 
 /// Refuses a cursor that is none of this log.

@@ -63,6 +63,12 @@ pub const PADDING_MAX_KIB: usize = 64;
 pub const HEARTBEAT_EVERY: Duration = Duration::from_secs(15);
 /// A reader that accepts nothing for so long is closed and resumes from its cursor.
 pub const STALLED_WRITE: Duration = Duration::from_secs(30);
+/// A socket that has said nothing for so long, not even a pong, is gone: three heartbeats.
+pub const SOCKET_SILENT: Duration = Duration::from_secs(45);
+/// A socket that follows no meet and has had nothing answered for so long only takes up room.
+pub const SOCKET_IDLE: Duration = Duration::from_secs(60);
+/// Time for the other end of a socket to agree to its end; within [`SHUTDOWN_GRACE`].
+pub const SOCKET_CLOSING: Duration = Duration::from_millis(500);
 /// Shortest pause that `retry:` asks for; [`RETRY_JITTER`] comes on top.
 pub const RETRY_MIN: Duration = Duration::from_millis(1_000);
 /// Width of the jitter of `retry:`, so that a hall does not reconnect in one instant.

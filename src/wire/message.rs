@@ -19,6 +19,8 @@ pub enum Message {
     MeetJoined(Box<Session>),
     MeetInfo(Box<MeetInfo>),
     UpdateResult(UpdateResult),
+    UpdateAck(UpdateAck),
+    UpdateRejected(UpdateRejected),
     UpdateRelay(Page),
     SyncResult(SyncResult),
     State(StateReply),
@@ -41,6 +43,8 @@ impl Message {
             Message::MeetJoined(_) => "meet-joined",
             Message::MeetInfo(_) => "meet-info",
             Message::UpdateResult(_) => "update-result",
+            Message::UpdateAck(_) => "update-ack",
+            Message::UpdateRejected(_) => "update-rejected",
             Message::UpdateRelay(_) => "update-relay",
             Message::SyncResult(_) => "sync-result",
             Message::State(_) => "state",
@@ -174,6 +178,39 @@ pub struct UpdateResult {
     /// Cursor of the head.
     #[serde(serialize_with = "text")]
     pub cursor: Cursor,
+}
+
+/// `UPDATE_ACK`: what took effect of an `UPDATE_INIT`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateAck {
+    /// What took effect; empty where nothing did.
+    pub update_acks: Vec<Ack>,
+    /// The head; good for `ifHead`, never a pull position.
+    pub server_seq_num: u64,
+    /// Cursor of the head.
+    #[serde(serialize_with = "text")]
+    pub cursor: Cursor,
+}
+
+/// `UPDATE_REJECTED`: what did not take effect of an `UPDATE_INIT`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpdateRejected {
+    /// At least one.
+    pub updates_rejected: Vec<Rejection>,
+}
+
+impl UpdateResult {
+    /// The same as answers to an `UPDATE_INIT`: one message, or two where anything was refused.
+    pub fn into_messages(self) -> Vec<Message> {
+        let UpdateResult { update_acks, updates_rejected, server_seq_num, cursor } = self;
+        let mut messages = vec![Message::UpdateAck(UpdateAck { update_acks, server_seq_num, cursor })];
+        if !updates_rejected.is_empty() {
+            messages.push(Message::UpdateRejected(UpdateRejected { updates_rejected }));
+        }
+        messages
+    }
 }
 
 /// `UPDATE_RELAY`: a page of the log.

@@ -225,6 +225,13 @@ pub enum Extra {
     Malformed {
         err_msg: String,
     },
+    /// `INVALID_SESSION` shows the token that a message carried.
+    Session {
+        session_token: String,
+    },
+    UnknownType {
+        unknown_msg_type: String,
+    },
     Join {
         reason: &'static str,
     },

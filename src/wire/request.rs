@@ -21,6 +21,7 @@ pub struct CreateMeet {
     /// Which of `locations` the creator is.
     pub this_location_name: String,
     /// What joining will take.
+    #[serde(alias = "Password")]
     pub password: String,
     /// Everyone who may write, with priorities.
     #[serde(deserialize_with = "objects")]
@@ -49,7 +50,8 @@ pub struct LocationSpec {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct JoinMeet {
-    /// The meet's password.
+    /// The meet's password; the design of the messages writes it with a capital once.
+    #[serde(alias = "Password")]
     pub password: String,
     /// Which location the client writes for.
     pub location_name: String,
@@ -132,6 +134,41 @@ pub struct CreateViewKey {
     /// Its life in seconds; without it the key lives until it is deleted.
     #[serde(default, deserialize_with = "count")]
     pub expires_in: Option<u64>,
+}
+
+/// What every message of a client may carry besides what its `msgType` is about: who speaks, and of which meet.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Envelope {
+    /// What the message is.
+    pub msg_type: String,
+    /// A session token or a view key.
+    pub session_token: Option<String>,
+    /// `JOIN_MEET`: which meet.
+    pub meet_id: Option<String>,
+    /// `CREATE_MEET`: what the operator asks for, where a header cannot carry it.
+    pub create_key: Option<String>,
+}
+
+/// `CLIENT_PULL`: everything above a number; over a socket everything that comes after that, too.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClientPull {
+    /// The last entry that the client has; left out: the head.
+    #[serde(default, deserialize_with = "cursor")]
+    pub last_server_seq: Option<Cursor>,
+    /// One POST: seconds to wait for news.
+    #[serde(default)]
+    pub wait: f64,
+    /// One POST: entries in the reply, about.
+    #[serde(default, deserialize_with = "count")]
+    pub limit: Option<u64>,
+    /// A socket: the state comes first.
+    #[serde(default)]
+    pub snapshot: bool,
+    /// A socket: only entries that overlap one of these keys.
+    #[serde(default)]
+    pub paths: Vec<String>,
 }
 
 /// Reads `T` from an object only: a derived type would take an array of its members as well.

@@ -5,7 +5,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::support::Client;
+use crate::support::socket::Socket;
 use crate::support::stream::{Events, assert_gapless};
+
+/// How a browser reaches the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// Requests and a stream.
+    Rest,
+    /// The design's messages over a WebSocket.
+    Socket,
+}
+
+/// A network that works.
+enum Link {
+    Events(Box<Events>),
+    Socket(Box<Socket>),
+}
 
 pub struct Browser {
     pub client: Client,
@@ -19,8 +35,9 @@ pub struct Browser {
     pub overruled_by: Vec<Value>,
     /// What the pop-up "out of sync" stands for.
     pub need_resync: bool,
+    over: Over,
     /// `None` without a network.
-    events: Option<Events>,
+    link: Option<Link>,
     /// Up to where the stream has come.
     heard: u64,
     last_local: u64,
@@ -28,14 +45,19 @@ pub struct Browser {
 
 impl Browser {
     pub async fn open(client: Client) -> Browser {
+        Browser::open_over(Over::Rest, client).await
+    }
+
+    pub async fn open_over(over: Over, client: Client) -> Browser {
         let mut browser = Browser {
             client,
+            over,
             canonical: BTreeMap::new(),
             pending: Vec::new(),
             rejected: Vec::new(),
             overruled_by: Vec::new(),
             need_resync: false,
-            events: None,
+            link: None,
             heard: 0,
             last_local: 0,
         };
@@ -66,7 +88,10 @@ impl Browser {
 
     /// Sends the pending log and works the answers in; gives the reply.
     pub async fn send(&mut self) -> Value {
-        let reply = self.client.push(json!(self.pending)).await.expect(200);
+        let reply = match &mut self.link {
+            Some(Link::Socket(socket)) => initiate(socket, &self.client.token, &self.pending).await,
+            _ => self.client.push(json!(self.pending)).await.expect(200),
+        };
         self.take_answers(&reply);
         reply
     }
@@ -114,19 +139,22 @@ impl Browser {
     /// Listens until the stream has come to `upto`.
     pub async fn hear(&mut self, upto: u64) {
         while self.heard < upto {
-            let event = self.events.as_mut().expect("no network").next().await;
-            if event.name == "update-relay" {
-                let entries = event.json["updatesRelayed"].as_array().unwrap();
+            let news = match self.link.as_mut().expect("no network") {
+                Link::Events(events) => events.next().await.json,
+                Link::Socket(socket) => socket.next().await,
+            };
+            if news["msgType"] == "UPDATE_RELAY" {
+                let entries = news["updatesRelayed"].as_array().unwrap();
                 assert_gapless(entries, self.heard + 1);
                 self.take_relayed(entries);
-                self.heard = event.json["serverSeqNum"].as_u64().unwrap();
+                self.heard = news["serverSeqNum"].as_u64().unwrap();
             }
         }
     }
 
     /// The hall's network drops.
     pub fn lose_network(&mut self) {
-        self.events = None;
+        self.link = None;
         self.need_resync = true;
     }
 
@@ -162,7 +190,10 @@ impl Browser {
 
     async fn listen(&mut self) {
         self.heard = self.seen();
-        self.events = Some(self.client.events(&format!("after={}", self.heard)).await);
+        self.link = Some(match self.over {
+            Over::Rest => Link::Events(Box::new(self.client.events(&format!("after={}", self.heard)).await)),
+            Over::Socket => Link::Socket(Box::new(Socket::following(&self.client, self.heard).await)),
+        });
     }
 
     /// What its user sees: the canonical log, and the pending log on top.
@@ -171,6 +202,14 @@ impl Browser {
         self.canonical.values().chain(&self.pending).for_each(|update| put(&mut state, update));
         state
     }
+}
+
+/// Sends the pending log as one message; gives its one or two answers as a push has them.
+async fn initiate(socket: &mut Socket, token: &str, pending: &[Value]) -> Value {
+    let mut reply = socket.ask(&json!({"msgType": "UPDATE_INIT", "sessionToken": token, "updates": pending})).await;
+    let refused = pending.len() > reply["updateAcks"].as_array().unwrap().len();
+    reply["updatesRejected"] = if refused { socket.answer().await["updatesRejected"].clone() } else { json!([]) };
+    reply
 }
 
 /// What must agree between an own update and the entry that the server made of it.

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, assert_all_agree};
+use super::browser::{Browser, Over, assert_all_agree};
 use super::{browsers, browsers_of, field, register};
 use crate::support::{Client, TestServer};
 
@@ -11,7 +11,7 @@ async fn platforms(server: &TestServer, tie_break: &str) -> [Browser; 2] {
     let mut creation = Client::creation("platform 1");
     creation["settings"] = json!({"tieBreak": tie_break});
     let first = server.stranger().create(&creation).await;
-    browsers_of(&first, ["platform 1", "platform 2"]).await
+    browsers_of(Over::Rest, &first, ["platform 1", "platform 2"]).await
 }
 
 #[tokio::test]

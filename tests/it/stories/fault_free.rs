@@ -2,15 +2,22 @@
 
 use serde_json::json;
 
-use super::browser::{Browser, assert_all_agree};
-use super::{browsers, entry, field, lifter, mapping};
+use super::browser::{Browser, Over, assert_all_agree};
+use super::{browsers, browsers_over, entry, field, lifter, mapping};
 use crate::support::TestServer;
+use crate::support::socket::Socket;
 
 #[tokio::test]
 async fn a_read_only_client_follows_an_updating_one() {
+    for over in [Over::Rest, Over::Socket] {
+        read_only_and_updating(over).await;
+    }
+}
+
+async fn read_only_and_updating(over: Over) {
     let server = TestServer::start().await;
-    let [mut a] = browsers(&server, ["desk"]).await;
-    let mut b = Browser::open(a.client.viewer().await).await;
+    let [mut a] = browsers_over(over, &server, ["desk"]).await;
+    let mut b = Browser::open_over(over, a.client.viewer().await).await;
 
     a.edit(&entry(5000), lifter("Sam Novak"));
     a.edit(&field(5000, "bodyweightKg"), 82.4);
@@ -30,8 +37,14 @@ async fn a_read_only_client_follows_an_updating_one() {
 
 #[tokio::test]
 async fn two_clients_at_once_on_different_lifters() {
+    for over in [Over::Rest, Over::Socket] {
+        two_at_once(over).await;
+    }
+}
+
+async fn two_at_once(over: Over) {
     let server = TestServer::start().await;
-    let [mut a, mut b] = browsers(&server, ["desk", "platform 1"]).await;
+    let [mut a, mut b] = browsers_over(over, &server, ["desk", "platform 1"]).await;
     a.edit(&entry(5000), lifter("Sam Novak"));
     a.edit(&entry(5001), lifter("Kim Reyes"));
     a.send().await;
@@ -56,19 +69,23 @@ async fn two_clients_at_once_on_different_lifters() {
 /// What one client sends together, all others get together.
 #[tokio::test]
 async fn a_batch_arrives_as_one() {
-    let server = TestServer::start().await;
-    let [mut a, b] = browsers(&server, ["desk", "platform 1"]).await;
-    let mut events = b.client.events("after=now").await;
-    events.expect("hello").await;
-    for id in 5000..5020 {
-        a.edit(&entry(id), lifter("Sam Novak"));
+    for over in [Over::Rest, Over::Socket] {
+        let server = TestServer::start().await;
+        let [mut a, b] = browsers_over(over, &server, ["desk", "platform 1"]).await;
+        let mut events = b.client.events("after=now").await;
+        let mut socket = Socket::following(&b.client, 0).await;
+        events.expect("hello").await;
+        for id in 5000..5020 {
+            a.edit(&entry(id), lifter("Sam Novak"));
+        }
+        a.send().await;
+        let relay = events.expect("update-relay").await;
+        let entries = relay.json["updatesRelayed"].as_array().unwrap();
+        assert_eq!(entries.len(), 20);
+        assert!(entries.iter().all(|entry| entry["commit"] == 1));
+        assert_eq!(relay.id, relay.json["cursor"]);
+        assert_eq!(socket.expect("UPDATE_RELAY").await, relay.json, "the same object, whatever carries it");
     }
-    a.send().await;
-    let relay = events.expect("update-relay").await;
-    let entries = relay.json["updatesRelayed"].as_array().unwrap();
-    assert_eq!(entries.len(), 20);
-    assert!(entries.iter().all(|entry| entry["commit"] == 1));
-    assert_eq!(relay.id, relay.json["cursor"]);
 }
 
 /// Pushing and pulling in one request tells the same story.

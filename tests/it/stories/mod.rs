@@ -9,20 +9,24 @@ mod removals;
 use serde_json::{Value, json};
 
 use crate::support::{Client, TestServer};
-use browser::Browser;
+use browser::{Browser, Over};
 
 /// A browser at each of these locations; the first creates the meet.
 async fn browsers<const N: usize>(server: &TestServer, locations: [&str; N]) -> [Browser; N] {
+    browsers_over(Over::Rest, server, locations).await
+}
+
+async fn browsers_over<const N: usize>(over: Over, server: &TestServer, locations: [&str; N]) -> [Browser; N] {
     let first = server.stranger().create_as(locations[0]).await;
-    browsers_of(&first, locations).await
+    browsers_of(over, &first, locations).await
 }
 
 /// The same for a meet that `first` has created from the first location.
-async fn browsers_of<const N: usize>(first: &Client, locations: [&str; N]) -> [Browser; N] {
+async fn browsers_of<const N: usize>(over: Over, first: &Client, locations: [&str; N]) -> [Browser; N] {
     let mut browsers = Vec::new();
     for location in locations {
         let client = if location == first.location { first.clone() } else { first.join(location).await };
-        browsers.push(Browser::open(client).await);
+        browsers.push(Browser::open_over(over, client).await);
     }
     browsers.try_into().unwrap_or_else(|_| unreachable!())
 }

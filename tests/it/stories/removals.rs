@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::browser::assert_all_agree;
+use super::browser::{Over, assert_all_agree};
 use super::{browsers, browsers_of, entry, field, lifter, register};
 use crate::support::{Client, TestServer};
 
@@ -54,7 +54,7 @@ async fn between_equal_platforms_a_removal_beats_an_edit_under_both_settings() {
         let mut creation = Client::creation("platform 1");
         creation["settings"] = json!({"tieBreak": tie_break});
         let first = server.stranger().create(&creation).await;
-        let [mut left, mut right] = browsers_of(&first, ["platform 1", "platform 2"]).await;
+        let [mut left, mut right] = browsers_of(Over::Rest, &first, ["platform 1", "platform 2"]).await;
         register(&mut [&mut left, &mut right], 5000).await;
         left.edit(&field(5000, "squatKg[0]"), 180);
         right.remove(&entry(5000));

@@ -8,6 +8,7 @@ pub mod contract;
 pub mod process;
 pub mod raw;
 pub mod server;
+pub mod socket;
 pub mod stream;
 pub mod traces;
 

@@ -1,0 +1,168 @@
+//! The design's own messages. A transport only carries them: each does what the resource of the same name does,
+//! by the same code, and says in itself who speaks.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
+
+use crate::auth::token::{Kind, Token};
+use crate::meet::id::MeetId;
+use crate::wire::message::Message;
+use crate::wire::problem::{Code, Extra, Problem};
+use crate::wire::request::{ClientPull, Envelope, JoinMeet};
+
+use super::App;
+use super::access::{Access, Address, Editor, bearer, refuse_sessions_in, refused};
+use super::body::{Text, parse};
+use super::meets::{create_meet, may_create, session};
+use super::params::Params;
+use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
+use super::reply::{Answer, invalid_at, json};
+use super::sessions::join_meet;
+use super::updates;
+
+/// Characters of an unknown `msgType` that the answer repeats.
+const TYPE_SHOWN_CHARS: usize = 64;
+
+/// Who sends messages, as far as the transport tells.
+pub(super) struct Caller {
+    address: IpAddr,
+    /// Speaks where a message names no token.
+    pub(super) token: Option<Token>,
+    /// What creating a meet may need.
+    create_key: Option<String>,
+    /// A page from elsewhere: it reads with a view key, and nothing else.
+    pub(super) only_views: bool,
+}
+
+/// What a message comes to.
+pub(super) enum Reply {
+    /// Answered, with the status that the resource has.
+    Said(StatusCode, Vec<Message>),
+    /// A session was opened.
+    Joined(Access, Message),
+    /// News are wanted: one page of them by POST, all of them over a socket.
+    Pull(Access, ClientPull),
+}
+
+/// `POST /v1/messages`
+pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, Text(text): Text) -> Answer {
+    match answer(&app, &caller, &text).await? {
+        Reply::Said(status, messages) => Ok(said(status, &messages)),
+        Reply::Joined(_, message) => Ok(json(StatusCode::CREATED, &message)),
+        Reply::Pull(access, pull) => {
+            let after = pull.last_server_seq.unwrap_or_else(|| access.live.committed.head_position(&access.audience()).cursor);
+            let (limit, wait) = (page_limit(pull.limit)?, body_wait(pull.wait)?);
+            Ok(json(StatusCode::OK, &Message::UpdateRelay(updates::page(&app, &access, after, limit, wait).await?)))
+        }
+    }
+}
+
+/// One message is an object, several are an array.
+fn said(status: StatusCode, messages: &[Message]) -> Response {
+    if let [message] = messages {
+        return json(status, message);
+    }
+    let texts: Vec<String> = messages.iter().map(Message::to_json).collect();
+    (status, [(CONTENT_TYPE, "application/json")], format!("[{}]\n", texts.join(","))).into_response()
+}
+
+/// Carries out one message.
+pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Result<Reply, Problem> {
+    let envelope: Envelope = parse(text)?;
+    match envelope.msg_type.as_str() {
+        "CREATE_MEET" => {
+            caller.may_write()?;
+            may_create(app, envelope.create_key.as_deref().or(caller.create_key.as_deref()))?;
+            let creator = create_meet(app, parse(text)?).await?;
+            let message = Message::MeetCreated(Box::new(session(&creator)));
+            Ok(Reply::Joined(creator, message))
+        }
+        "JOIN_MEET" => {
+            caller.may_write()?;
+            let request: JoinMeet = parse(text)?;
+            let meet = envelope.meet_id.as_deref().ok_or_else(|| invalid_at("/meetId", "missing; a meet id has nine digits"))?;
+            let member = join_meet(app, meet.parse::<MeetId>().ok(), caller.address, request).await?;
+            let message = Message::MeetJoined(Box::new(session(&member)));
+            Ok(Reply::Joined(member, message))
+        }
+        "UPDATE_INIT" => {
+            let editor = caller.editor(app, &envelope).await?;
+            let result = push_updates(&editor, parse(text)?).await?;
+            Ok(Reply::Said(StatusCode::OK, result.into_messages()))
+        }
+        "SYNC" => {
+            let editor = caller.editor(app, &envelope).await?;
+            let result = sync_updates(app, &editor, parse(text)?).await?;
+            Ok(Reply::Said(StatusCode::OK, vec![Message::SyncResult(result)]))
+        }
+        "CLIENT_PULL" => Ok(Reply::Pull(caller.access(app, &envelope).await?, parse(text)?)),
+        other => Err(unknown(other)),
+    }
+}
+
+fn unknown(msg_type: &str) -> Problem {
+    let shown: String = msg_type.chars().take(TYPE_SHOWN_CHARS).collect();
+    let detail = format!("{shown:?} is no message that a client sends; /openapi.yaml lists those under ClientMessage");
+    Problem::new(Code::UnknownMessageType, detail).with(Extra::UnknownType { unknown_msg_type: shown })
+}
+
+impl Caller {
+    /// Refuses pages of origins that the operator has not allowed.
+    fn may_write(&self) -> Result<(), Problem> {
+        if self.only_views {
+            let detail = "a page of another origin only reads, with a view key; the operator can let it write with --allow-origin";
+            return Err(Problem::new(Code::ReadOnly, detail));
+        }
+        Ok(())
+    }
+
+    /// Whoever the message says that it is from.
+    async fn access(&self, app: &App, envelope: &Envelope) -> Result<Access, Problem> {
+        let shown = envelope.session_token.as_deref();
+        let token = match shown {
+            Some(text) => text.parse().map_err(|_| refused(Kind::Session)),
+            None => self.token.clone().ok_or_else(no_token),
+        };
+        let token = token.map_err(|problem| show(problem, shown))?;
+        if token.kind == Kind::Session {
+            self.may_write()?;
+        }
+        Access::open(app, token).await.map_err(|problem| show(problem, shown))
+    }
+
+    async fn editor(&self, app: &App, envelope: &Envelope) -> Result<Editor, Problem> {
+        self.access(app, envelope).await?.into_editor()
+    }
+}
+
+fn no_token() -> Problem {
+    Problem::new(Code::InvalidSession, "no token came along; put the session token into the message as sessionToken")
+}
+
+/// The design's INVALID_SESSION names the token that it is about.
+fn show(problem: Problem, token: Option<&str>) -> Problem {
+    match token {
+        Some(token) if problem.code == Code::InvalidSession => problem.with(Extra::Session { session_token: token.to_owned() }),
+        _ => problem,
+    }
+}
+
+impl FromRequestParts<Arc<App>> for Caller {
+    type Rejection = Problem;
+
+    /// A bearer that is no token may be the operator's key.
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Caller, Problem> {
+        let Address(address) = Address::from_request_parts(parts, app).await?;
+        let params = Params::from_request_parts(parts, app).await?;
+        refuse_sessions_in(&params)?;
+        let bearer = bearer(&parts.headers);
+        let token = bearer.or_else(|| params.get("key")).and_then(|text| text.parse().ok());
+        Ok(Caller { address, token, create_key: bearer.map(str::to_owned), only_views: false })
+    }
+}
