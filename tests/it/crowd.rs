@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use liftrelay::meet::limits::STALLED_WRITE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::support::raw::RawStream;
+use crate::support::socket::Socket;
 use crate::support::stream::assert_gapless;
 use crate::support::{Client, TestServer, traces};
 
@@ -248,9 +250,8 @@ async fn weights_keep_every_bit_on_their_way() {
     assert!(fractions > 100, "only {fractions} numbers had a fraction");
 }
 
-/// Takes the time that a server waits for a sleeper, so it runs only when asked for.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "takes half a minute"]
+/// The clock is moved ahead by as long as a server waits for a sleeper.
+#[tokio::test]
 async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
@@ -258,16 +259,23 @@ async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
     let mut asleep = RawStream::open_with(&viewer, "format=ndjson", 16 * 1024).await;
     asleep.head().await;
     asleep.line().await.expect("HELLO");
+    let mut dozing = Socket::slow(&viewer, 16 * 1024).await;
+    dozing.send(&json!({"msgType": "CLIENT_PULL", "lastServerSeq": 0})).await;
+    dozing.expect("HELLO").await;
     write_all(desk.clone(), 0).await;
     write_all(desk.join("platform 1").await, 1).await;
     write_all(desk.join("director").await, 2).await;
-    let fell_asleep = Instant::now();
-    let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].clone();
-    while viewers().await == 1 {
-        assert!(fell_asleep.elapsed() < Duration::from_secs(40), "the server waits for ever");
-        tokio::time::sleep(Duration::from_millis(100)).await;
+    let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].as_u64().unwrap();
+    assert_eq!(viewers().await, 2, "nobody is cut off at once");
+    tokio::time::pause();
+    tokio::time::advance(STALL_LIMIT).await;
+    assert_eq!(viewers().await, 2);
+    tokio::time::advance(STALLED_WRITE - STALL_LIMIT + Duration::from_secs(1)).await;
+    tokio::time::resume();
+    let started = Instant::now();
+    while viewers().await > 0 {
+        assert!(started.elapsed() < Duration::from_secs(20), "the server waits for ever");
     }
-    assert!(fell_asleep.elapsed() > STALL_LIMIT, "cut off after {:?}", fell_asleep.elapsed());
     // What lay in the socket's buffers still comes.
     let mut checker = Checker::default();
     while let Some(line) = asleep.line().await {
@@ -278,5 +286,15 @@ async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
     resumed.head().await;
     while checker.seen < ALL {
         checker.take(&resumed.line().await.expect("the stream goes on"));
+    }
+
+    let mut checker = Checker::default();
+    while let Some(message) = dozing.try_next().await {
+        checker.take(&message.to_string());
+    }
+    assert!(checker.seen < ALL);
+    let mut resumed = Socket::following(&viewer, checker.seen).await;
+    while checker.seen < ALL {
+        checker.take(&resumed.next().await.to_string());
     }
 }

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
 
 use super::contract::check_schema;
 use super::{Client, TestServer};
@@ -49,6 +49,17 @@ impl Socket {
         socket.send(&json!({"msgType": "CLIENT_PULL", "sessionToken": client.token, "lastServerSeq": last_server_seq})).await;
         socket.expect("HELLO").await;
         socket
+    }
+
+    /// A socket for a client's token, with a receive buffer of about that many bytes: what the server can write before it must wait.
+    pub async fn slow(client: &Client, receive_buffer: u32) -> Socket {
+        let tcp = TcpSocket::new_v4().unwrap();
+        tcp.set_recv_buffer_size(receive_buffer).unwrap();
+        let tcp = tcp.connect(client.base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+        let mut request = format!("{}/v1/socket", client.base.replacen("http", "ws", 1)).into_client_request().unwrap();
+        request.headers_mut().insert("authorization", format!("Bearer {}", client.token).parse().unwrap());
+        let (socket, _) = client_async(request, MaybeTlsStream::Plain(tcp)).await.unwrap();
+        Socket { socket, news: VecDeque::new() }
     }
 
     pub async fn send(&mut self, message: &Value) {
