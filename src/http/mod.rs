@@ -9,6 +9,7 @@ mod health;
 mod meets;
 mod pages;
 mod params;
+mod problems;
 mod pushes;
 mod reply;
 pub mod routes;
