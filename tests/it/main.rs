@@ -22,6 +22,7 @@ mod pages;
 mod problems;
 mod program;
 mod protocol_edges;
+mod proxies;
 mod readme;
 mod resends;
 mod smoke;
