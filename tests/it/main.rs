@@ -18,6 +18,7 @@ mod injection;
 mod layers;
 mod logins;
 mod long_polls;
+mod operating;
 mod pages;
 mod problems;
 mod program;
