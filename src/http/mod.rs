@@ -10,6 +10,7 @@ mod meets;
 mod messages;
 mod pages;
 mod params;
+mod problems;
 mod pushes;
 mod reply;
 pub mod routes;

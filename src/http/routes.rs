@@ -9,13 +9,17 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, health, meets, messages, pages, pushes, reply, sessions, socket, state, updates, view_keys};
+use super::{
+    App, cors, demo, events, health, meets, messages, pages, problems, pushes, reply, sessions, socket, state, updates, view_keys,
+};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 23] = [
+pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
     "/web/{path}",
+    "/docs",
+    "/problems/",
     "/problems/{code}",
     "/openapi.yaml",
     "/health/live",
@@ -61,7 +65,9 @@ fn table() -> Router<Arc<App>> {
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
         .route("/web/{*path}", get(pages::asset))
-        .route("/problems/{code}", get(pages::problem))
+        .route("/docs", get(pages::docs))
+        .route("/problems/", get(problems::all))
+        .route("/problems/{code}", get(problems::one))
         .route("/openapi.yaml", get(pages::openapi))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))

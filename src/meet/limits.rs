@@ -27,6 +27,10 @@ pub const NESTING_MAX: usize = 64;
 pub const BATCH_MAX_UPDATES: usize = 10_000;
 /// Bytes of a request body; holds a batch of 10,000 typical updates.
 pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a too large body that are read before it is refused: a whole log or a photo sent by mistake gets its answer.
+pub const BODY_DISCARD_MAX_BYTES: usize = 8 * BODY_MAX_BYTES;
+/// Pause in a too large body after which it is refused: the sender may be waiting for the answer.
+pub const BODY_DISCARD_PAUSE: Duration = Duration::from_secs(1);
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.

@@ -6,6 +6,7 @@ pub mod client;
 pub mod connection;
 pub mod contract;
 pub mod process;
+pub mod proxy;
 pub mod raw;
 pub mod server;
 pub mod socket;
