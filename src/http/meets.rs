@@ -54,7 +54,7 @@ impl FromRequestParts<Arc<App>> for MayCreate {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<MayCreate, Problem> {
-        let Some(key) = &app.options.create_key else { return Ok(MayCreate) };
+        let Some(key) = &app.options().create_key else { return Ok(MayCreate) };
         if bearer(&parts.headers).is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
             return Ok(MayCreate);
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use liftrelay::http::serve::{listen, serve};
-use liftrelay::http::{App, Options, routes};
+use liftrelay::http::{App, Options};
 use liftrelay::meet::chain::ServerKey;
 use liftrelay::relay::clock::Clock;
 use liftrelay::relay::registry::Registry;
@@ -24,7 +24,7 @@ pub struct TestServer {
 }
 
 pub fn options() -> Options {
-    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always }
+    Options::default()
 }
 
 impl TestServer {
@@ -52,7 +52,7 @@ impl TestServer {
         let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
+        tokio::spawn(serve(listener, app.front(None)));
         TestServer { url, app, clock, folder: None }
     }
 
