@@ -39,7 +39,10 @@ impl Reload {
             });
             match reloading.await {
                 Ok(reload) => self = reload,
-                Err(fault) => return error!(%fault, "reloading failed; the server goes on as it is"),
+                Err(fault) => {
+                    error!(%fault, "reloading failed; the server goes on as it is, and reloads no more");
+                    return systemd::ready();
+                }
             }
             systemd::ready();
         }

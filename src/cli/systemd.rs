@@ -7,6 +7,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Request;
 use sd_notify::NotifyState;
+use tokio_util::task::AbortOnDropHandle;
 use tower::ServiceExt;
 use tracing::{error, warn};
 
@@ -56,7 +57,7 @@ pub(super) async fn watchdog(app: Arc<App>, url: String) {
 /// not mend it; one that hangs, a runtime without a free thread or a lock that is never given back do not.
 async fn is_well(router: Router, patience: Duration) -> bool {
     let Ok(request) = Request::get("/health/ready").body(Body::empty()) else { return false };
-    let answer = tokio::spawn(router.oneshot(request));
+    let answer = AbortOnDropHandle::new(tokio::spawn(router.oneshot(request)));
     matches!(tokio::time::timeout(patience, answer).await, Ok(Ok(Ok(_))))
 }
 

@@ -55,7 +55,7 @@ pub struct App {
     options: watch::Sender<Arc<Options>>,
 }
 
-/// What the operator chose about HTTP. All of it may change while the server runs.
+/// What the operator chose about HTTP. It may change while the server runs.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What creating a meet needs; anyone may where there is none.
@@ -64,7 +64,7 @@ pub struct Options {
     pub allow_origins: Vec<String>,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
-    /// Told by `/health/ready`.
+    /// Told by `/health/ready`; the store was opened with it, so it stays.
     pub fsync: Fsync,
     /// Connections at once, as far as the system gives descriptors.
     pub max_connections: NonZeroUsize,

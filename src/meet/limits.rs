@@ -104,7 +104,7 @@ pub const DESCRIPTORS_RESERVED: u64 = 200;
 pub const FOLDS_MAX: usize = 2;
 /// Bytes of standing values that the refusals of one reply show; further ones leave the value out.
 pub const STANDING_MAX_BYTES: usize = 1024 * 1024;
-/// Time for a request's head to arrive; also how long an idle kept-alive connection stays.
+/// Time for a request's head to arrive; also how long an idle kept-alive connection, or one of HTTP/2 without a stream, stays.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive: 4 MiB over a slow hall network.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -11,9 +11,12 @@
 
 mod atomic;
 mod bounds;
+mod configuration;
 mod contract;
 mod crashes;
 mod crowd;
+mod full_disk;
+mod http2;
 mod injection;
 mod layers;
 mod logins;
@@ -22,9 +25,12 @@ mod problems;
 mod program;
 mod protocol_edges;
 mod readme;
+mod reload;
 mod resends;
 mod smoke;
 mod stories;
 mod streams;
 mod support;
+mod systemd;
+mod tls;
 mod viewers;

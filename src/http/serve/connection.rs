@@ -26,6 +26,7 @@ use super::super::access::Peer;
 use super::Front;
 use super::http2::{Pieces, Streams};
 use super::room::Place;
+use super::tls::Tls;
 
 /// A socket whose writes may not stall.
 pub(super) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
@@ -43,11 +44,7 @@ pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
     let Peer(peer) = visitor.peer;
     let ended = match front.tls.clone() {
         None => over_http1(guarded(stream), visitor, front).await,
-        Some(tls) => match tls.accept(stream).await {
-            Ok((stream, true)) => over_http2(stream, visitor, front).await,
-            Ok((stream, false)) => over_http1(stream, visitor, front).await,
-            Err(error) => Err(error.into()),
-        },
+        Some(tls) => over_tls(&tls, stream, visitor, front).await,
     };
     if let Err(error) = ended {
         debug!(%peer, %error, "a connection ended");
@@ -59,6 +56,18 @@ pub(super) fn guarded(stream: TcpStream) -> Socket {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_WRITE));
     Box::pin(stream)
+}
+
+async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
+    let accepted = tokio::select! {
+        // Nobody is owed an answer before the handshake is over.
+        () = front.stopping.cancelled() => return Ok(()),
+        accepted = tls.accept(stream) => accepted,
+    };
+    match accepted? {
+        (stream, true) => over_http2(stream, visitor, front).await,
+        (stream, false) => over_http1(stream, visitor, front).await,
+    }
 }
 
 async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
@@ -124,4 +133,64 @@ fn answer(
     request.extensions_mut().insert(visitor.peer);
     request.extensions_mut().insert(visitor.place.clone());
     router.clone().oneshot(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::serve::listen;
+    use crate::http::serve::room::Room;
+    use axum::http::{StatusCode, header};
+    use axum::routing::get;
+    use std::sync::Arc;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
+
+    /// Answers one line, over and over, on a socket of its own that holds on to its place.
+    async fn echo(mut request: axum::extract::Request) -> Response {
+        let place = request.extensions_mut().remove::<Place>().unwrap();
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut socket = TokioIo::new(upgrade.await.unwrap());
+            let mut line = [0; 5];
+            while socket.read_exact(&mut line).await.is_ok() {
+                socket.write_all(&line).await.unwrap();
+            }
+            drop(place);
+        });
+        let head = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        head.header(header::UPGRADE, "echo").header(header::CONNECTION, "upgrade").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_after_an_upgrade_counts_as_a_connection_and_is_waited_for() {
+        let (room, stopping) = (Arc::new(Room::new(1)), CancellationToken::new());
+        let router = Router::new().route("/echo", get(echo)).route("/", get(async || "free"));
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let front = Front { router, room, tls: None, stopping: stopping.clone() };
+        let server = tokio::spawn(crate::http::serve::serve(listener, front));
+        let connect = async || TcpStream::connect(address).await.unwrap();
+        let mut socket = connect().await;
+        socket.write_all(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await.unwrap();
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 101");
+        let mut waiting = connect().await;
+        waiting.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        let answer = tokio::time::timeout(std::time::Duration::from_millis(300), waiting.read_to_string(&mut reply)).await;
+        assert!(answer.is_err(), "there is room for one: {reply}");
+        drop(socket);
+        waiting.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.ends_with("free"), "{reply}");
+        let mut socket = connect().await;
+        socket.write_all(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await.unwrap();
+        socket.read_exact(&mut head).await.unwrap();
+        stopping.cancel();
+        tokio::task::yield_now().await;
+        assert!(!server.is_finished(), "the socket gets its moment");
+        drop(socket);
+        server.await.unwrap();
+    }
 }

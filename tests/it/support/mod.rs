@@ -9,6 +9,7 @@ pub mod process;
 pub mod raw;
 pub mod server;
 pub mod stream;
+pub mod tls;
 pub mod traces;
 
 pub use client::Client;
