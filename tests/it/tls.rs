@@ -116,7 +116,6 @@ async fn plain_http_is_told_what_would_be_right() {
     identity.client(&server.url).get("/health/live").await.expect(200);
 }
 
-#[tokio::test]
 async fn what_is_no_handshake_is_ended_and_harms_nobody() {
     let identity = Identity::new();
     let server = server(&identity);
@@ -153,4 +152,29 @@ async fn pages_from_elsewhere_and_their_preflights_work_over_http_2() {
     let reply = client.send(client.request(Method::GET, "/nothing").header("origin", origin)).await;
     assert_eq!(reply.header("access-control-allow-origin"), origin);
     reply.problem(404, "not-found");
+}
+
+/// As over plain HTTP: whoever accepts nothing for half a minute is cut off.
+async fn a_reader_that_takes_nothing_is_cut_off_under_tls_too() {
+    let identity = Identity::new();
+    let server = server(&identity);
+    let desk = identity.client(&server.url).create_as("desk").await;
+    let mut stream = identity.connect(&server.url, &[b"http/1.1"]).await;
+    let request = format!("GET {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", desk.of_meet("/events?after=0"), desk.token);
+    stream.write_all(request.as_bytes()).await.unwrap();
+    for n in 0..60 {
+        desk.set(&format!("k{n}"), json!("x".repeat(200_000))).await;
+    }
+    // Asleep for longer than a stalled write may last; nothing announces that to a reader that does not read.
+    tokio::time::sleep(Duration::from_secs(34)).await;
+    let mut read = Vec::new();
+    let end = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut read)).await;
+    assert!(end.is_ok(), "the connection is still there");
+    assert!(read.len() < 60 * 200_000, "{} bytes", read.len());
+}
+
+/// Together, since both take their time.
+#[tokio::test]
+async fn slow_handshakes_and_readers_that_take_nothing_are_cut_off() {
+    tokio::join!(what_is_no_handshake_is_ended_and_harms_nobody(), a_reader_that_takes_nothing_is_cut_off_under_tls_too());
 }
