@@ -146,7 +146,7 @@ impl FromRequestParts<Arc<App>> for Address {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Address, Problem> {
         let peer = parts.extensions.get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip().to_canonical());
-        Ok(Address(forwarded(&parts.headers, peer, &app.options.trusted_proxies)))
+        Ok(Address(forwarded(&parts.headers, peer, &app.options().trusted_proxies)))
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
     if !app.registry.is_writable().await {
         return Err(Problem::new(Code::StorageFailed, "the data folder cannot be written; the log says why").retry_after(30));
     }
-    let fsync = match app.options.fsync {
+    let fsync = match app.options().fsync {
         Fsync::Always => "always",
         Fsync::Never => "never",
     };

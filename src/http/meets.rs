@@ -64,7 +64,7 @@ impl FromRequestParts<Arc<App>> for MayCreate {
 
 /// Compares what is shown with the operator's key, where there is one.
 pub(super) fn may_create(app: &App, shown: Option<&str>) -> Result<(), Problem> {
-    let Some(key) = &app.options.create_key else { return Ok(()) };
+    let Some(key) = &app.options().create_key else { return Ok(()) };
     if shown.is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
         return Ok(());
     }

@@ -21,6 +21,7 @@ mod state;
 mod updates;
 mod view_keys;
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -30,9 +31,13 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::auth::token::Token;
-use crate::meet::limits::FOLDS_MAX;
+use crate::meet::limits::{CONNECTIONS_MAX, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET, FOLDS_MAX};
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
+
+use serve::Front;
+use serve::room::Room;
+use serve::tls::Tls;
 
 /// Everything that handlers share.
 pub struct App {
@@ -44,15 +49,16 @@ pub struct App {
     pub attempts: Attempts,
     /// Turns for folding earlier states.
     pub folds: Semaphore,
-    /// What the operator chose.
-    pub options: Options,
+    /// Places for connections.
+    pub room: Arc<Room>,
     /// Cancelled when the server stops: streams and long-polls end.
     pub stopping: CancellationToken,
     /// The demo meet of this lap, where there is a demo.
     pub demo: watch::Sender<Option<DemoLap>>,
+    options: watch::Sender<Arc<Options>>,
 }
 
-/// What the operator chose about HTTP.
+/// What the operator chose about HTTP. It may change while the server runs.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// What creating a meet needs; anyone may where there is none.
@@ -61,8 +67,29 @@ pub struct Options {
     pub allow_origins: Vec<String>,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
-    /// Told by `/health/ready`.
+    /// Told by `/health/ready`; the store was opened with it, so it stays.
     pub fsync: Fsync,
+    /// Connections at once, as far as the system gives descriptors.
+    pub max_connections: NonZeroUsize,
+    /// Failed logins that one address may make on one meet, per minute.
+    pub failed_logins_per_meet: NonZeroU32,
+    /// Failed logins that one address may make, per minute.
+    pub failed_logins_per_address: NonZeroU32,
+}
+
+impl Default for Options {
+    /// Nobody has chosen anything.
+    fn default() -> Options {
+        Options {
+            create_key: None,
+            allow_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            fsync: Fsync::Always,
+            max_connections: CONNECTIONS_MAX,
+            failed_logins_per_meet: FAILED_LOGINS_PER_MEET,
+            failed_logins_per_address: FAILED_LOGINS_PER_ADDRESS,
+        }
+    }
 }
 
 /// Where the demo is.
@@ -82,11 +109,29 @@ impl App {
         Arc::new(App {
             registry,
             passwords: Passwords::default(),
-            attempts: Attempts::default(),
+            attempts: Attempts::new(options.failed_logins_per_meet, options.failed_logins_per_address),
             folds: Semaphore::new(FOLDS_MAX),
-            options,
+            room: Arc::new(Room::new(options.max_connections.get())),
+            options: watch::Sender::new(Arc::new(options)),
             stopping: CancellationToken::new(),
             demo: watch::Sender::new(None),
         })
+    }
+
+    /// What the operator chose, as of now.
+    pub fn options(&self) -> Arc<Options> {
+        Arc::clone(&self.options.borrow())
+    }
+
+    /// Goes on with other options. Nobody is sent away for them.
+    pub fn choose(&self, options: Options) {
+        self.attempts.allow(options.failed_logins_per_meet, options.failed_logins_per_address);
+        self.room.resize(options.max_connections.get());
+        self.options.send_replace(Arc::new(options));
+    }
+
+    /// What a listener for this application serves, with TLS or without.
+    pub fn front(self: &Arc<Self>, tls: Option<Tls>) -> Front {
+        Front { router: routes::router(Arc::clone(self)), room: Arc::clone(&self.room), tls, stopping: self.stopping.clone() }
     }
 }

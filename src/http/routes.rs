@@ -53,7 +53,7 @@ pub fn router(app: Arc<App>) -> Router {
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
         .layer(middleware::from_fn(reply::render_problems))
-        .layer(cors::layer(&app.options.allow_origins))
+        .layer(cors::layer(Arc::clone(&app)))
         .layer(no_sniff)
         .layer(no_referrer)
         .layer(live)

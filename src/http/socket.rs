@@ -27,25 +27,25 @@ use super::body::{malformed, too_large};
 use super::events::{EventStream, Request, Start};
 use super::messages::{Caller, Reply, answer};
 use super::reply::{Answer, invalid_at, problem_text, request_id};
-use super::serve::Room;
+use super::serve::room::Place;
 
 /// `GET /v1/socket`
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     mut caller: Caller,
     headers: HeaderMap,
-    room: Option<Extension<Room>>,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade.map_err(|_| {
         let detail = "this address speaks WebSocket; open one, or POST the same messages one by one to /v1/messages";
         invalid_at("/header/upgrade", detail)
     })?;
-    caller.only_views = is_foreign(&headers, &app.options.allow_origins);
+    caller.only_views = is_foreign(&headers, &app.options().allow_origins);
     let upgrade = upgrade.max_message_size(BODY_MAX_BYTES).max_frame_size(BODY_MAX_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         // The connection keeps its place among all connections until the socket is gone.
-        let _room = room;
+        let _place = place;
         Socket::new(app, caller, socket).run().await;
     }))
 }

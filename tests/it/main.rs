@@ -11,9 +11,12 @@
 
 mod atomic;
 mod bounds;
+mod configuration;
 mod contract;
 mod crashes;
 mod crowd;
+mod full_disk;
+mod http2;
 mod injection;
 mod layers;
 mod logins;
@@ -26,10 +29,13 @@ mod program;
 mod protocol_edges;
 mod proxies;
 mod readme;
+mod reload;
 mod resends;
 mod smoke;
 mod sockets;
 mod stories;
 mod streams;
 mod support;
+mod systemd;
+mod tls;
 mod viewers;

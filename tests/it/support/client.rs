@@ -59,7 +59,12 @@ impl Reply {
 
 impl Client {
     pub fn new(base: &str) -> Client {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        super::tls::use_ring();
+        Client::over(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(), base)
+    }
+
+    /// A client that connects in a way of its own.
+    pub fn over(http: reqwest::Client, base: &str) -> Client {
         let empty = String::new;
         Client { http, base: base.to_owned(), meet: empty(), token: empty(), location: empty(), client_id: empty(), session: Value::Null }
     }

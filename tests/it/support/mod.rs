@@ -11,6 +11,7 @@ pub mod raw;
 pub mod server;
 pub mod socket;
 pub mod stream;
+pub mod tls;
 pub mod traces;
 
 pub use client::Client;

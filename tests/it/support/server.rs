@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use liftrelay::http::serve::tls::Tls;
 use liftrelay::http::serve::{listen, serve};
-use liftrelay::http::{App, Options, routes};
+use liftrelay::http::{App, Options};
 use liftrelay::meet::chain::ServerKey;
 use liftrelay::relay::clock::Clock;
 use liftrelay::relay::registry::Registry;
@@ -24,7 +25,7 @@ pub struct TestServer {
 }
 
 pub fn options() -> Options {
-    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always }
+    Options::default()
 }
 
 impl TestServer {
@@ -48,11 +49,21 @@ impl TestServer {
     }
 
     pub async fn on(store: Arc<dyn Store>, options: Options) -> TestServer {
+        TestServer::listening(store, options, None)
+    }
+
+    /// In memory, with HTTPS.
+    pub fn secure(tls: &Tls, options: Options) -> TestServer {
+        TestServer::listening(Arc::new(MemoryStore::default()), options, Some(tls.clone()))
+    }
+
+    fn listening(store: Arc<dyn Store>, options: Options, tls: Option<Tls>) -> TestServer {
         let clock = Clock::default();
         let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, app.front(tls)));
         TestServer { url, app, clock, folder: None }
     }
 
