@@ -10,6 +10,7 @@ use crate::support::Client;
 use crate::support::client::PASSWORD;
 use crate::support::process::Process;
 use crate::support::proxy::{Kind, Proxy, free_address};
+use crate::support::socket::Socket;
 use crate::support::stream::Events;
 
 /// The program with a proxy in front.
@@ -54,6 +55,26 @@ async fn events_come_at_once() {
             let relay = events.expect("update-relay").await;
             assert_eq!(relay.json["updatesRelayed"][0]["updateValue"], n, "{kind:?}");
         }
+    }
+}
+
+/// The page that a proxy serves is the server's own, so it may write.
+#[tokio::test]
+async fn sockets_pass_and_know_where_they_come_from() {
+    for kind in Kind::ALL {
+        let hall = Hall::open(kind);
+        let desk = hall.meet().await;
+        let mut socket = Socket::try_open(&hall.proxy.url, "", &[("origin", &hall.proxy.url)]).await.unwrap();
+        socket.send(&json!({"msgType": "CLIENT_PULL", "sessionToken": desk.token, "lastServerSeq": 0})).await;
+        socket.expect("HELLO").await;
+        for n in 1..=3 {
+            let update = json!({"updateKey": "meet.day", "updateValue": n});
+            let answer = socket.ask(&json!({"msgType": "UPDATE_INIT", "sessionToken": desk.token, "updates": [update]})).await;
+            assert_eq!(answer["updateAcks"][0]["serverSeqNum"], n, "{kind:?}: {answer}");
+            assert_eq!(socket.entries_until(n).await.len(), 1, "{kind:?}");
+        }
+        hall.process.signal("TERM");
+        assert_eq!(socket.expect("END").await["reason"], "shutdown", "{kind:?}");
     }
 }
 

@@ -10,9 +10,11 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 
 
 def operations(path):
+    """Every operation that says what it answers with 2xx. One that changes to another protocol does not."""
     with open(path, encoding="utf-8") as file:
         paths = yaml.safe_load(file)["paths"]
-    return {(method.upper(), path): operation["operationId"] for path, item in paths.items() for method, operation in item.items() if method in METHODS}
+    every = ((method, path, operation) for path, item in paths.items() for method, operation in item.items() if method in METHODS)
+    return {(method.upper(), path): operation["operationId"] for method, path, operation in every if any(status[0] == "2" for status in operation["responses"])}
 
 
 def statuses(path):
