@@ -2,13 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::client::PASSWORD;
+use crate::support::clock::StoppedClock;
 use crate::support::process::Process;
 use crate::support::server::options;
 use crate::support::socket::Socket;
@@ -272,23 +273,24 @@ async fn dead_and_idle_sockets_are_closed() {
     let desk = server.meet().await;
     let gone = Socket::following(&desk, 0).await;
     let mut idle = server.socket().await;
-    let idle = tokio::spawn(async move { idle.closed().await });
     let mut alive = Socket::following(&desk, 0).await;
-    tokio::time::pause();
+    let clock = StoppedClock::stop();
+    let mut end = None;
     for _ in 0..8 {
-        // Real bytes have to go over the socket while the clock stands.
-        tokio::time::advance(Duration::from_secs(15)).await;
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        clock.advance(Duration::from_secs(16)).await;
+        // Both answer the ping before the clock moves on.
+        end = match idle.socket.next().await {
+            Some(Ok(Message::Close(frame))) => frame,
+            Some(Ok(_)) => end,
+            _ => break,
+        };
         alive.send(&json!({"msgType": "CLIENT_PULL", "sessionToken": desk.token})).await;
         while alive.next().await["msgType"] != "HELLO" {}
     }
-    tokio::time::resume();
+    drop(clock);
     assert!(gone.rest().await.ends_with("no pong came"));
-    let (code, reason) = idle.await.unwrap();
-    assert!(code == CloseCode::Policy && reason.starts_with("join a meet or pull"), "{reason}");
+    let end = end.expect("the idle one was told");
+    assert!(end.code == CloseCode::Policy && end.reason.starts_with("join a meet or pull"), "{end}");
     desk.set("lot", json!(1)).await;
     assert_eq!(alive.entries_until(1).await.len(), 1);
 }

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod client;
+pub mod clock;
 pub mod connection;
 pub mod contract;
 pub mod process;
