@@ -18,6 +18,11 @@ pub(super) struct ServeArgs {
     #[serde(deserialize_with = "listen_from_file")]
     listen: Option<SocketAddr>,
 
+    /// Address for /metrics and health alone, which is then not served to everyone at the other one
+    #[arg(long, env = "LIFTRELAY_METRICS_LISTEN", value_name = "ADDR:PORT", value_parser = parse_listen)]
+    #[serde(deserialize_with = "listen_from_file")]
+    metrics_listen: Option<SocketAddr>,
+
     /// Folder for meets and diag.log [default: ./liftrelay-data]
     #[arg(long, env = "LIFTRELAY_DATA_DIR", value_name = "DIR")]
     data_dir: Option<PathBuf>,
@@ -89,6 +94,7 @@ pub(super) enum LogFormat {
 #[derive(Clone, Debug)]
 pub(super) struct Config {
     pub(super) listen: SocketAddr,
+    pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) data_dir: PathBuf,
     /// `None` for the default place, which depends on where the data folder really is.
     pub(super) server_key_file: Option<PathBuf>,
@@ -114,6 +120,7 @@ impl ServeArgs {
         let create_key = self.create_key.or(file.create_key).filter(|key| !key.is_empty());
         Ok(Config {
             listen: self.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8455))),
+            metrics_listen: self.metrics_listen.or(file.metrics_listen),
             data_dir: self.data_dir.or(file.data_dir).unwrap_or_else(default_data_dir),
             server_key_file: self.server_key_file.or(file.server_key_file),
             ready_file: self.ready_file.or(file.ready_file),

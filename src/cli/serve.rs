@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -56,6 +57,7 @@ fn start(config: &Config) -> Result<(), String> {
         allow_origins: config.allow_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         fsync: config.fsync,
+        metrics_apart: config.metrics_listen.is_some(),
     };
     let app = App::new(registry, options);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
@@ -68,6 +70,7 @@ fn start(config: &Config) -> Result<(), String> {
 async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(), String> {
     let listener = listen(config.listen).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let metrics = config.metrics_listen.map(|address| MetricsServer::start(address, &app)).transpose()?;
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
@@ -77,18 +80,38 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
         let mut lap = app.demo.subscribe();
         let _ = tokio::time::timeout(DEMO_START, lap.wait_for(Option::is_some)).await;
     }
-    let stopping = app.stopping.clone();
-    let server = tokio::spawn(serve(listener, routes::router(app), stopping));
-    greet(config, key_path, address);
+    let (counters, stopping) = (Arc::clone(&app.metrics), app.stopping.clone());
+    let server = tokio::spawn(serve(listener, routes::router(app), counters, stopping));
+    greet(config, key_path, address, metrics.as_ref().map(|metrics| metrics.address));
     if let Some(path) = &config.ready_file {
         write_ready(path, address).map_err(|error| format!("{}: {error}", path.display()))?;
     }
     server.await.map_err(|error| error.to_string())?;
+    if let Some(metrics) = metrics {
+        metrics.server.await.map_err(|error| error.to_string())?;
+    }
     if let Some(demo) = demo {
         let _ = tokio::time::timeout(DEMO_CLEARING, demo).await;
     }
     info!("stopped");
     Ok(())
+}
+
+/// The listener of `--metrics-listen`.
+struct MetricsServer {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl MetricsServer {
+    /// Serves metrics until the application stops.
+    fn start(address: SocketAddr, app: &Arc<App>) -> Result<MetricsServer, String> {
+        let listener = listen(address).map_err(|error| format!("cannot listen on {address} for metrics: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let router = routes::operators_router(Arc::clone(app));
+        let server = tokio::spawn(serve(listener, router, Arc::clone(&app.metrics), app.stopping.clone()));
+        Ok(MetricsServer { address, server })
+    }
 }
 
 /// The first SIGTERM or SIGINT stops in order, a second one at once.
@@ -111,9 +134,9 @@ fn stop_on_signals(stopping: CancellationToken) -> std::io::Result<()> {
 }
 
 /// Where it listens, for scripts; everything else, for people.
-fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
+fn greet(config: &Config, key_path: &Path, address: SocketAddr, metrics: Option<SocketAddr>) {
     let shown = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
-    let urls = urls(address);
+    let (urls, metrics) = (urls(address), metrics.map(urls).unwrap_or_default());
     for url in &urls {
         print(&format!("listening on {url}"));
     }
@@ -122,6 +145,9 @@ fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
     let tell = |text: &str| if config.log == LogFormat::Json { info!("{}", text.trim()) } else { tell(text) };
     tell(&format!("  meets are kept in {}", shown(&config.data_dir)));
     tell(&format!("  the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
+    for url in metrics {
+        tell(&format!("  metrics are at {url}/metrics and nowhere else"));
+    }
     if config.demo_speed.is_some() {
         tell(&format!("  a demo meet is on: open {first}/ in a browser, or run  curl -N '{first}/demo/events?snapshot=1'"));
     } else {

@@ -41,7 +41,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(reque
     };
     let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
-    let joined = open_session(&live, writer).await?;
+    let joined = open_session(&app, &live, writer).await?;
     let location = [(LOCATION, format!("/v1/meets/{}", live.id.digits()))];
     let reply = json(StatusCode::CREATED, &Message::MeetCreated(Box::new(session(&live, &joined))));
     Ok((location, reply).into_response())

@@ -6,6 +6,7 @@ mod cors;
 mod demo;
 mod events;
 mod health;
+mod measure;
 mod meets;
 mod pages;
 mod params;
@@ -28,6 +29,7 @@ use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::auth::token::Token;
 use crate::meet::limits::FOLDS_MAX;
+use crate::metrics::Metrics;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
@@ -41,6 +43,8 @@ pub struct App {
     pub attempts: Attempts,
     /// Turns for folding earlier states.
     pub folds: Semaphore,
+    /// What is counted, of the meets too.
+    pub metrics: Arc<Metrics>,
     /// What the operator chose.
     pub options: Options,
     /// Cancelled when the server stops: streams and long-polls end.
@@ -60,6 +64,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// Told by `/health/ready`.
     pub fsync: Fsync,
+    /// Metrics have an address of their own, so they are not among the routes for everyone.
+    pub metrics_apart: bool,
 }
 
 /// Where the demo is.
@@ -77,6 +83,7 @@ impl App {
     /// An application without a demo.
     pub fn new(registry: Registry, options: Options) -> Arc<App> {
         Arc::new(App {
+            metrics: Arc::clone(registry.metrics()),
             registry,
             passwords: Passwords::default(),
             attempts: Attempts::default(),

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::meet::chain::Cursor;
 use crate::meet::limits::{BATCH_MAX_UPDATES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES, STANDING_MAX_BYTES};
@@ -40,14 +41,16 @@ pub(super) async fn sync(State(app): State<Arc<App>>, editor: Editor, Json(reque
     let wait = params::wait(wait).ok_or_else(|| invalid_at("/wait", "must be a number of seconds from 0 up"))?;
     let limit = limit.map_or(Ok(PAGE_DEFAULT_ENTRIES), page_limit)?;
     let mut follower = follow(&editor.access, after)?;
+    let mut waited = None;
     let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
-        long_poll(&app, &editor.access, &mut follower, wait).await;
+        waited = long_poll(&app, &editor.access, &mut follower, wait).await;
         Outcomes::default()
     } else {
         let batch = batch(&editor, &updates, mode, if_head, Some(after))?;
         commit(&editor, batch, limit).await?
     };
-    Ok(ok(&Message::SyncResult(SyncResult { update_acks, updates_rejected, page: follower.page(limit) })))
+    let result = SyncResult { update_acks, updates_rejected, page: follower.page(limit) };
+    Ok((waited.map(Extension), ok(&Message::SyncResult(result))).into_response())
 }
 
 fn ok(message: &Message) -> Response {

@@ -9,10 +9,10 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
+use super::{App, cors, demo, events, health, measure, meets, pages, pushes, reply, sessions, state, updates, view_keys};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 21] = [
+pub const PATHS: [&str; 22] = [
     "/",
     "/overlay/",
     "/web/{path}",
@@ -20,6 +20,7 @@ pub const PATHS: [&str; 21] = [
     "/openapi.yaml",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/v1/meets",
     "/v1/meets/{meetId}",
     "/v1/meets/{meetId}/sessions",
@@ -38,20 +39,39 @@ pub const PATHS: [&str; 21] = [
 
 /// The routes with everything that holds for all of them.
 pub fn router(app: Arc<App>) -> Router {
+    let operators = if app.options.metrics_apart { health() } else { operators() };
+    layered(table().merge(operators), app)
+}
+
+/// The routes of an address that only operators reach.
+pub fn operators_router(app: Arc<App>) -> Router {
+    layered(operators(), app)
+}
+
+fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let no_referrer =
         SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    table()
+    routes
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), measure::measure))
         .layer(middleware::from_fn(reply::render_problems))
         .layer(cors::layer(&app.options.allow_origins))
         .layer(no_sniff)
         .layer(no_referrer)
         .layer(live)
         .with_state(app)
+}
+
+fn health() -> Router<Arc<App>> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+}
+
+fn operators() -> Router<Arc<App>> {
+    health().route("/metrics", get(health::metrics))
 }
 
 fn table() -> Router<Arc<App>> {
@@ -61,8 +81,6 @@ fn table() -> Router<Arc<App>> {
         .route("/web/{*path}", get(pages::asset))
         .route("/problems/{code}", get(pages::problem))
         .route("/openapi.yaml", get(pages::openapi))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
         .route("/v1/meets", post(meets::create))
         .route("/v1/meets/{meetId}", get(meets::info))
         .route("/v1/meets/{meetId}/sessions", post(sessions::join))

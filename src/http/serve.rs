@@ -1,5 +1,6 @@
 //! The listener: connections with time limits, a cap, and an end.
 
+use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,6 +23,7 @@ use tracing::{debug, warn};
 use crate::meet::limits::{
     CONNECTION_BUFFER_BYTES, CONNECTIONS_MAX, DESCRIPTORS_RESERVED, HEAD_TIMEOUT, SEND_BUFFER_BYTES, SHUTDOWN_GRACE, STALLED_WRITE,
 };
+use crate::metrics::{Metrics, OpenConnection};
 
 use super::access::Peer;
 
@@ -43,7 +45,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
 }
 
 /// Serves until `stopping` is cancelled, then gives open requests a moment to end.
-pub async fn serve(listener: TcpListener, router: Router, stopping: CancellationToken) {
+pub async fn serve(listener: TcpListener, router: Router, metrics: Arc<Metrics>, stopping: CancellationToken) {
     let connections = Arc::new(Semaphore::new(connections_max()));
     let graceful = GracefulShutdown::new();
     loop {
@@ -59,9 +61,13 @@ pub async fn serve(listener: TcpListener, router: Router, stopping: Cancellation
                 continue;
             }
         };
-        let connection = graceful.watch(connection(stream, peer, router.clone()));
+        let connection = graceful.watch(connection(stream, peer, router.clone(), metrics.connections.accept()));
+        let metrics = Arc::clone(&metrics);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
+                if has_stalled(&error) {
+                    metrics.connections.stalled();
+                }
                 debug!(%peer, %error, "a connection ended");
             }
             drop(permit);
@@ -100,12 +106,14 @@ fn connection(
     stream: TcpStream,
     peer: SocketAddr,
     router: Router,
+    open: OpenConnection,
 ) -> http1::Connection<Io, impl hyper::service::HttpService<Incoming, ResBody = Body, Error = std::convert::Infallible, Future: Send>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_WRITE));
     let service = service_fn(move |request: hyper::Request<Incoming>| {
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(Peer(peer));
+        open.speaks(request.version());
         router.clone().oneshot(request)
     });
     http1::Builder::new()
@@ -113,4 +121,10 @@ fn connection(
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(CONNECTION_BUFFER_BYTES)
         .serve_connection(TokioIo::new(Box::pin(stream)), service)
+}
+
+/// Whether a connection was cut because its other end accepted nothing; whoever asks nothing is another case.
+fn has_stalled(error: &hyper::Error) -> bool {
+    let causes = std::iter::successors(error.source(), |error| (*error).source());
+    causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).any(|cause| cause.kind() == io::ErrorKind::TimedOut)
 }

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 
 use crate::meet::chain::Cursor;
+use crate::metrics::Transport;
 use crate::relay::follower::Follower;
 use crate::wire::message::Message;
 use crate::wire::problem::Problem;
 
 use super::App;
 use super::access::Access;
+use super::measure::Waited;
 use super::params::Params;
 use super::reply::{Answer, json, lost};
 
@@ -21,8 +25,8 @@ pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Pa
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
     let mut follower = follow(&access, after)?;
-    long_poll(&app, &access, &mut follower, wait).await;
-    Ok(json(StatusCode::OK, &Message::UpdateRelay(follower.page(limit))))
+    let waited = long_poll(&app, &access, &mut follower, wait).await;
+    Ok((waited.map(Extension), json(StatusCode::OK, &Message::UpdateRelay(follower.page(limit)))).into_response())
 }
 
 /// Refuses a cursor that is none of this log.
@@ -38,11 +42,12 @@ pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem
     Ok(Follower::new(Arc::clone(&live.committed), access.audience(), after.seq))
 }
 
-/// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends.
-pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) {
+/// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends. Tells whether it had to.
+pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Option<Waited> {
     if wait.is_zero() || !follower.is_at_head() {
-        return;
+        return None;
     }
+    let _counted = app.metrics.streams.open(Transport::LongPoll, access.role());
     let _connected = access.live.presence.connect(&access.grant.holder);
     tokio::select! {
         () = follower.news_within(wait) => {}
@@ -50,4 +55,5 @@ pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Followe
         () = access.grant.ended.cancelled() => {}
         () = access.live.ended.cancelled() => {}
     }
+    Some(Waited)
 }

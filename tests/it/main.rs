@@ -18,6 +18,7 @@ mod injection;
 mod layers;
 mod logins;
 mod long_polls;
+mod metrics;
 mod problems;
 mod program;
 mod protocol_edges;

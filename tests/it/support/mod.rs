@@ -5,6 +5,7 @@
 pub mod client;
 pub mod connection;
 pub mod contract;
+pub mod metrics;
 pub mod process;
 pub mod raw;
 pub mod server;

@@ -24,7 +24,7 @@ pub struct TestServer {
 }
 
 pub fn options() -> Options {
-    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always }
+    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always, metrics_apart: false }
 }
 
 impl TestServer {
@@ -52,7 +52,7 @@ impl TestServer {
         let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
+        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), Arc::clone(&app.metrics), app.stopping.clone()));
         TestServer { url, app, clock, folder: None }
     }
 
