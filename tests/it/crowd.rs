@@ -268,6 +268,10 @@ async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     assert!(fell_asleep.elapsed() > STALL_LIMIT, "cut off after {:?}", fell_asleep.elapsed());
+    assert_eq!(
+        server.scrape_until("liftrelay_connections_stalled_total", 1.0).await.get("liftrelay_stream_restarts_total{reason=\"gone\"}"),
+        1.0
+    );
     // What lay in the socket's buffers still comes.
     let mut checker = Checker::default();
     while let Some(line) = asleep.line().await {
