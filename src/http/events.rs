@@ -36,11 +36,7 @@ use super::reply::{Answer, invalid_at};
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
-    let transport = match format {
-        Format::Sse => Transport::Sse,
-        Format::Ndjson => Transport::Ndjson,
-    };
-    let stream = EventStream::open(app, access, &request, transport);
+    let stream = EventStream::open(app, access, &request, format.into());
     let body = futures_util::stream::unfold(stream, |mut stream| async {
         let bytes = stream.next().await?;
         Some((Ok::<_, Infallible>(bytes), stream))
@@ -157,8 +153,8 @@ impl EventStream {
         let opening = Opening::new(&access, &audience, request);
         let start = opening.position.server_seq_num;
         let counted = app.metrics.streams.open_stream(transport, access.role());
-        if let Some(why) = opening.restart() {
-            counted.starts_over(why);
+        if let Some(notice) = &opening.notice {
+            counted.starts_over(notice);
         }
         let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone());
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
@@ -307,15 +303,6 @@ impl Opening {
                 let cursor = committed.head_position(audience).cursor;
                 with_state(Some(Message::Reset(Reset { reason, cursor })))
             }
-        }
-    }
-
-    /// Why the reader cannot just go on, where that is so.
-    fn restart(&self) -> Option<Restart> {
-        match self.notice {
-            Some(Message::ServerPull(_)) => Some(Restart::ServerPull),
-            Some(Message::Reset(_)) => Some(Restart::Reset),
-            _ => None,
         }
     }
 

@@ -7,7 +7,8 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::wire::message::EndReason;
+use crate::wire::message::{EndReason, Message};
+use crate::wire::stream::Format;
 
 use super::histogram::Histogram;
 use super::label::{Each, Protocol, Restart, Role, Transport};
@@ -152,8 +153,13 @@ impl Stream {
         self.lag.observe(lag);
     }
 
-    /// Its cursor cannot be served from the log, so it tells its reader what to do about that.
-    pub fn starts_over(&self, why: Restart) {
+    /// Its reader is told that it cannot just go on; other messages do not count.
+    pub fn starts_over(&self, notice: &Message) {
+        let why = match notice {
+            Message::ServerPull(_) => Restart::ServerPull,
+            Message::Reset(_) => Restart::Reset,
+            _ => return,
+        };
         self.restarts.of(why).inc();
     }
 
@@ -175,6 +181,15 @@ impl From<EndReason> for Restart {
             EndReason::Expired => Restart::Expired,
             EndReason::Revoked => Restart::Revoked,
             EndReason::Shutdown => Restart::Shutdown,
+        }
+    }
+}
+
+impl From<Format> for Transport {
+    fn from(format: Format) -> Transport {
+        match format {
+            Format::Sse => Transport::Sse,
+            Format::Ndjson => Transport::Ndjson,
         }
     }
 }
