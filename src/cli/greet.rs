@@ -16,6 +16,8 @@ pub(super) struct Greeting<'a> {
     pub(super) config: &'a Config,
     pub(super) key_path: &'a Path,
     pub(super) address: SocketAddr,
+    /// Where metrics are, where they have an address of their own.
+    pub(super) metrics: Option<SocketAddr>,
     pub(super) app: &'a App,
 }
 
@@ -40,6 +42,8 @@ impl Greeting<'_> {
         lines.extend(config.file.as_deref().map(|file| format!("options come from {} (SIGHUP reads it again)", shown(file))));
         lines.push(format!("meets are kept in {}", shown(&config.data_dir)));
         lines.push(format!("the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
+        let metrics = self.metrics.map(|address| reachable(address, "http")).unwrap_or_default();
+        lines.extend(metrics.into_iter().map(|url| format!("metrics are at {url}/metrics and nowhere else")));
         lines.extend(config.tls().map(|(certificate, _)| {
             format!("the certificate is {} (SIGHUP reads it again); HTTP/2 and HTTP/1.1 are spoken", shown(certificate))
         }));
@@ -73,29 +77,16 @@ impl Greeting<'_> {
 
     /// The address for programs on this machine.
     pub(super) fn url(&self) -> String {
-        self.urls().into_iter().next().unwrap_or_else(|| self.url_of(self.address.ip()))
+        self.urls().into_iter().next().unwrap_or_else(|| format!("{}://{}", self.scheme(), self.address))
     }
 
     /// Every address that the server can be reached at.
     fn urls(&self) -> Vec<String> {
-        let address = self.address;
-        if !address.ip().is_unspecified() {
-            return vec![self.url_of(address.ip())];
-        }
-        let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-        let reachable = |ip: &IpAddr| match ip {
-            IpAddr::V4(_) => true,
-            // Link-local addresses need a zone, which no URL of a browser takes.
-            IpAddr::V6(ip) => address.is_ipv6() && !ip.is_unicast_link_local(),
-        };
-        let mut ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(reachable).collect();
-        ips.sort_by_key(|ip| !ip.is_loopback());
-        ips.into_iter().map(|ip| self.url_of(ip)).collect()
+        reachable(self.address, self.scheme())
     }
 
-    fn url_of(&self, ip: IpAddr) -> String {
-        let scheme = if self.config.tls().is_some() { "https" } else { "http" };
-        format!("{scheme}://{}", SocketAddr::new(ip, self.address.port()))
+    fn scheme(&self) -> &'static str {
+        if self.config.tls().is_some() { "https" } else { "http" }
     }
 
     /// Writes the address to a file that appears whole or not at all, so that whoever waits for it can read it at once.
@@ -109,4 +100,21 @@ impl Greeting<'_> {
         std::fs::write(&fresh, format!("{}\n", self.url()))?;
         std::fs::rename(&fresh, path)
     }
+}
+
+/// Every address at which a listener can be reached.
+fn reachable(address: SocketAddr, scheme: &str) -> Vec<String> {
+    let url = |ip: IpAddr| format!("{scheme}://{}", SocketAddr::new(ip, address.port()));
+    if !address.ip().is_unspecified() {
+        return vec![url(address.ip())];
+    }
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let is_reachable = |ip: &IpAddr| match ip {
+        IpAddr::V4(_) => true,
+        // Link-local addresses need a zone, which no URL of a browser takes.
+        IpAddr::V6(ip) => address.is_ipv6() && !ip.is_unicast_link_local(),
+    };
+    let mut ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(is_reachable).collect();
+    ips.sort_by_key(|ip| !ip.is_loopback());
+    ips.into_iter().map(url).collect()
 }

@@ -1,10 +1,12 @@
 //! `liftrelay serve`
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -76,6 +78,7 @@ async fn run_server(
 ) -> Result<(), String> {
     let listener = listen(config.listen).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let metrics = config.metrics_listen.map(|address| MetricsServer::start(address, &app)).transpose()?;
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
@@ -86,7 +89,7 @@ async fn run_server(
         let _ = tokio::time::timeout(DEMO_START, lap.wait_for(Option::is_some)).await;
     }
     let server = tokio::spawn(serve(listener, app.front(tls)));
-    let greeting = Greeting { config, key_path, address, app: &app };
+    let greeting = Greeting { config, key_path, address, metrics: metrics.as_ref().map(|metrics| metrics.address), app: &app };
     greeting.print();
     if let Some(path) = &config.ready_file {
         greeting.write_ready(path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -96,11 +99,30 @@ async fn run_server(
     tokio::spawn(reload.at(hangup));
     tokio::spawn(systemd::watchdog(Arc::clone(&app), greeting.url()));
     server.await.map_err(|error| error.to_string())?;
+    if let Some(metrics) = metrics {
+        metrics.server.await.map_err(|error| error.to_string())?;
+    }
     if let Some(demo) = demo {
         let _ = tokio::time::timeout(DEMO_CLEARING, demo).await;
     }
     info!("stopped");
     Ok(())
+}
+
+/// The listener of `--metrics-listen`.
+struct MetricsServer {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl MetricsServer {
+    /// Serves metrics until the application stops.
+    fn start(address: SocketAddr, app: &Arc<App>) -> Result<MetricsServer, String> {
+        let listener = listen(address).map_err(|error| format!("cannot listen on {address} for metrics: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let server = tokio::spawn(serve(listener, app.operators_front()));
+        Ok(MetricsServer { address, server })
+    }
 }
 
 /// The first SIGTERM or SIGINT stops in order, a second one at once.

@@ -48,7 +48,7 @@ pub(super) async fn create_meet(app: &App, request: CreateMeet) -> Result<Access
     };
     let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
-    open_session(live, writer).await
+    open_session(app, live, writer).await
 }
 
 /// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.

@@ -6,6 +6,7 @@ mod cors;
 mod demo;
 mod events;
 mod health;
+mod measure;
 mod meets;
 mod messages;
 mod pages;
@@ -24,6 +25,7 @@ mod view_keys;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 
+use axum::Router;
 use ipnet::IpNet;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +33,8 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::auth::token::Token;
-use crate::meet::limits::{CONNECTIONS_MAX, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET, FOLDS_MAX};
+use crate::meet::limits::{CONNECTIONS_MAX, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET, FOLDS_MAX, OPERATOR_CONNECTIONS_MAX};
+use crate::metrics::Metrics;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
@@ -51,6 +54,8 @@ pub struct App {
     pub folds: Semaphore,
     /// Places for connections.
     pub room: Arc<Room>,
+    /// What is counted, of the meets too.
+    pub metrics: Arc<Metrics>,
     /// Cancelled when the server stops: streams and long-polls end.
     pub stopping: CancellationToken,
     /// The demo meet of this lap, where there is a demo.
@@ -69,6 +74,8 @@ pub struct Options {
     pub trusted_proxies: Vec<IpNet>,
     /// Told by `/health/ready`; the store was opened with it, so it stays.
     pub fsync: Fsync,
+    /// Metrics have an address of their own, so they are not among the routes for everyone.
+    pub metrics_apart: bool,
     /// Connections at once, as far as the system gives descriptors.
     pub max_connections: NonZeroUsize,
     /// Failed logins that one address may make on one meet, per minute.
@@ -85,6 +92,7 @@ impl Default for Options {
             allow_origins: Vec::new(),
             trusted_proxies: Vec::new(),
             fsync: Fsync::Always,
+            metrics_apart: false,
             max_connections: CONNECTIONS_MAX,
             failed_logins_per_meet: FAILED_LOGINS_PER_MEET,
             failed_logins_per_address: FAILED_LOGINS_PER_ADDRESS,
@@ -107,6 +115,7 @@ impl App {
     /// An application without a demo.
     pub fn new(registry: Registry, options: Options) -> Arc<App> {
         Arc::new(App {
+            metrics: Arc::clone(registry.metrics()),
             registry,
             passwords: Passwords::default(),
             attempts: Attempts::new(options.failed_logins_per_meet, options.failed_logins_per_address),
@@ -132,6 +141,15 @@ impl App {
 
     /// What a listener for this application serves, with TLS or without.
     pub fn front(self: &Arc<Self>, tls: Option<Tls>) -> Front {
-        Front { router: routes::router(Arc::clone(self)), room: Arc::clone(&self.room), tls, stopping: self.stopping.clone() }
+        self.front_of(routes::router(Arc::clone(self)), Arc::clone(&self.room), tls)
+    }
+
+    /// The same for the address of metrics, which has a room of its own: a full hall must not keep the operator out.
+    pub fn operators_front(self: &Arc<Self>) -> Front {
+        self.front_of(routes::operators_router(Arc::clone(self)), Arc::new(Room::new(OPERATOR_CONNECTIONS_MAX)), None)
+    }
+
+    fn front_of(&self, router: Router, room: Arc<Room>, tls: Option<Tls>) -> Front {
+        Front { router, room, tls, metrics: Arc::clone(&self.metrics), stopping: self.stopping.clone() }
     }
 }

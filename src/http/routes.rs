@@ -10,7 +10,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, health, meets, messages, pages, problems, pushes, reply, sessions, socket, state, updates, view_keys,
+    App, cors, demo, events, health, measure, meets, messages, pages, problems, pushes, reply, sessions, socket, state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -24,6 +24,7 @@ pub const PATHS: &[&str] = &[
     "/openapi.yaml",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/v1/meets",
     "/v1/meets/{meetId}",
     "/v1/meets/{meetId}/sessions",
@@ -44,20 +45,39 @@ pub const PATHS: &[&str] = &[
 
 /// The routes with everything that holds for all of them.
 pub fn router(app: Arc<App>) -> Router {
+    let operators = if app.options().metrics_apart { health() } else { operators() };
+    layered(table().merge(operators), app)
+}
+
+/// The routes of an address that only operators reach.
+pub fn operators_router(app: Arc<App>) -> Router {
+    layered(operators(), app)
+}
+
+fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let no_referrer =
         SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    table()
+    routes
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), measure::measure))
         .layer(middleware::from_fn(reply::render_problems))
         .layer(cors::layer(Arc::clone(&app)))
         .layer(no_sniff)
         .layer(no_referrer)
         .layer(live)
         .with_state(app)
+}
+
+fn health() -> Router<Arc<App>> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+}
+
+fn operators() -> Router<Arc<App>> {
+    health().route("/metrics", get(health::metrics))
 }
 
 fn table() -> Router<Arc<App>> {
@@ -69,8 +89,6 @@ fn table() -> Router<Arc<App>> {
         .route("/problems/", get(problems::all))
         .route("/problems/{code}", get(problems::one))
         .route("/openapi.yaml", get(pages::openapi))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
         .route("/v1/meets", post(meets::create))
         .route("/v1/meets/{meetId}", get(meets::info))
         .route("/v1/meets/{meetId}/sessions", post(sessions::join))

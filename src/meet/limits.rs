@@ -108,6 +108,8 @@ pub const FAILED_LOGINS_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
 /// `--max-connections` sets another number.
 pub const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+/// Connections at once to the address of `--metrics-listen`: collectors, probes, and a person who looks.
+pub const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// Descriptors that no connection may take: logs, documents, listeners.
 pub const DESCRIPTORS_RESERVED: u64 = 200;
 /// Earlier states that are folded at once; each takes a thread for as long as the log is long.

@@ -130,16 +130,18 @@ impl Committed {
         self.view().page(after, limit, PAGE_MAX_BYTES, audience)
     }
 
-    /// What a stream sends next: small enough to be held for a reader that stalls.
-    pub(super) fn chunk(&self, after: u64, audience: &Audience) -> Option<Chunk> {
-        if self.head() <= after {
+    /// What a stream sends next, small enough to be held for a reader that stalls, and the number of the last entry.
+    pub(super) fn chunk(&self, after: u64, audience: &Audience) -> Option<(Chunk, u64)> {
+        let head = self.head();
+        if head <= after {
             return None;
         }
         let view = self.view();
-        Some(match view.frames.after(after) {
+        let chunk = match view.frames.after(after) {
             Some(frame) => Chunk::Frame(Arc::clone(frame)),
             None => Chunk::Page(view.page(after, PAGE_DEFAULT_ENTRIES, EVENT_MAX_BYTES, audience)),
-        })
+        };
+        Some((chunk, head))
     }
 
     /// The state at the head, and where that is. Folded and written once per head and kind of reader.

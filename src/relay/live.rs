@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use crate::meet::limits::MAILBOX;
 use crate::meet::outcome::Decision;
 use crate::meet::time::Timestamp;
 use crate::meet::update::Batch;
+use crate::metrics::Metrics;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Document, Store, StoreError};
 use crate::wire::audience::Audience;
@@ -75,7 +77,7 @@ pub(super) struct Parts {
 
 impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
-    pub(super) fn start(parts: Parts) -> LiveMeet {
+    pub(super) fn start(parts: Parts, metrics: Arc<Metrics>) -> LiveMeet {
         let Parts { id, meet, roster, log, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
         let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
@@ -84,7 +86,7 @@ impl LiveMeet {
             let (sender, receiver) = mpsc::channel(MAILBOX);
             let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
             let (store, key, clock) = (Arc::clone(&store), key.clone(), clock.clone());
-            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, failed };
+            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, failed, metrics };
             tokio::spawn(Writer { meet, log, desk }.run(receiver));
             sender
         });
@@ -101,16 +103,29 @@ impl LiveMeet {
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
         let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
         let (reply, decision) = oneshot::channel();
-        mailbox.try_send(Push { batch, reply, _pending: Arc::clone(&self.pending) }).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
-            mpsc::error::TrySendError::Closed(_) => Fault::Internal,
-        })?;
+        mailbox.try_send(Push { batch, came: Instant::now(), reply, _pending: Arc::clone(&self.pending) }).map_err(
+            |error| match error {
+                mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
+                mpsc::error::TrySendError::Closed(_) => Fault::Internal,
+            },
+        )?;
         decision.await.unwrap_or(Err(Fault::Internal))
     }
 
     /// Whether updates are refused because the disk failed.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Acquire)
+    }
+
+    /// Whether updates are refused because the log is damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.mailbox.is_none()
+    }
+
+    /// Entries that the stream furthest behind lacks.
+    pub(super) fn largest_lag(&self) -> u64 {
+        let slowest = self.presence.slowest();
+        slowest.map_or(0, |cursor| self.committed.head().saturating_sub(cursor))
     }
 
     /// Whether a push is on its way to the disk, though its sender may have gone.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 use tracing::{debug, error, info};
 
 use crate::meet::Meet;
@@ -15,6 +15,7 @@ use crate::meet::limits::{GROUP_MAX, GROUP_MAX_BYTES, RENEW_EVERY};
 use crate::meet::outcome::{Decision, Record};
 use crate::meet::settings::TieBreak;
 use crate::meet::update::Batch;
+use crate::metrics::Metrics;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
@@ -30,6 +31,8 @@ const ANSWER_BYTES: usize = 512;
 /// A batch on its way to the writer.
 pub(super) struct Push {
     pub(super) batch: Batch,
+    /// When it came.
+    pub(super) came: Instant,
     pub(super) reply: oneshot::Sender<Result<Decision, Fault>>,
     /// Keeps the meet open until this is answered, even where nobody waits for the answer any more.
     pub(super) _pending: Arc<()>,
@@ -53,6 +56,7 @@ pub(super) struct Desk {
     pub(super) clock: Clock,
     /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Writer {
@@ -99,25 +103,30 @@ impl Writer {
     async fn write(mut self, group: Group) -> Option<Writer> {
         let Group { records, decisions, pushes, .. } = group;
         if !records.is_empty() {
-            let failed = Arc::clone(&self.desk.failed);
+            let desk = self.desk.clone();
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
             let synced = tokio::task::spawn_blocking(move || {
+                let started = Instant::now();
                 let result = self.log.append(&records);
-                (self, records, result)
+                (self, records, result, started.elapsed())
             });
-            let Ok((writer, records, result)) = synced.await else {
-                failed.store(true, Ordering::Release);
+            let Ok((writer, records, result, took)) = synced.await else {
+                desk.fail();
                 answer(pushes, || Err(Fault::Internal));
                 return None;
             };
             if let Err(error) = result {
-                error!(meet = %writer.desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
-                failed.store(true, Ordering::Release);
+                error!(meet = %desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
+                desk.fail();
                 answer(pushes, || Err(Fault::StorageFailed));
                 return None;
             }
-            writer.desk.committed.publish(&entries(&records));
+            desk.committed.publish(&entries(&records));
+            desk.metrics.writing.synced(&records, took, pushes.iter().map(|push| push.came.elapsed()));
             self = writer;
+        }
+        for (push, decision) in pushes.iter().zip(&decisions) {
+            self.desk.metrics.writing.answered(push.batch.updates.len(), decision);
         }
         let mut decisions = decisions.into_iter();
         answer(pushes, || decisions.next().ok_or(Fault::Internal));
@@ -161,11 +170,17 @@ fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) 
 }
 
 impl Desk {
+    /// The disk failed, or the thread that wrote to it did.
+    fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.metrics.writing.failed();
+    }
+
     /// After a failure: everything that waits and comes is refused, until the log stands in a new file.
     /// `None` when nobody holds the meet any more.
     async fn wait_for_the_disk(self, waiting: Vec<Push>, mailbox: &mut mpsc::Receiver<Push>) -> Option<Writer> {
         answer(waiting, || Err(Fault::StorageFailed));
-        let mut attempts = tokio::time::interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
+        let mut attempts = tokio::time::interval_at(tokio::time::Instant::now() + RENEW_EVERY, RENEW_EVERY);
         loop {
             tokio::select! {
                 push = mailbox.recv() => answer(vec![push?], || Err(Fault::StorageFailed)),
@@ -202,6 +217,7 @@ impl Desk {
         }
         self.committed.publish(meet.log().after(shown.server_seq_num));
         self.failed.store(false, Ordering::Release);
+        self.metrics.writing.renewed();
         info!(meet = %self.id, "the disk works again: the meet takes updates");
         Some(Writer { meet, log, desk: self })
     }

@@ -22,6 +22,7 @@ mod layers;
 mod logins;
 mod long_polls;
 mod messages;
+mod metrics;
 mod operating;
 mod pages;
 mod problems;

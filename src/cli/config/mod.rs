@@ -41,6 +41,11 @@ pub(super) struct ServeArgs {
     #[serde(deserialize_with = "values::listen_in_file")]
     listen: Option<SocketAddr>,
 
+    /// Address for /metrics and health alone; /metrics is then served nowhere else
+    #[arg(long, env = "LIFTRELAY_METRICS_LISTEN", value_name = "ADDR:PORT", value_parser = values::listen, help_heading = "Addresses")]
+    #[serde(deserialize_with = "values::listen_in_file")]
+    metrics_listen: Option<SocketAddr>,
+
     /// Write the address to this file once requests are served
     #[arg(long, env = "LIFTRELAY_READY_FILE", value_name = "FILE", help_heading = "Addresses")]
     ready_file: Option<PathBuf>,
@@ -153,6 +158,7 @@ pub(super) enum LogFormat {
 #[serde(rename_all = "kebab-case")]
 pub(super) struct Config {
     pub(super) listen: SocketAddr,
+    pub(super) metrics_listen: Option<SocketAddr>,
     pub(super) ready_file: Option<PathBuf>,
     pub(super) data_dir: PathBuf,
     /// `None` for the default place, which depends on where the data folder really is.
@@ -184,6 +190,7 @@ impl ServeArgs {
         let args = self.clone();
         let config = Config {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8455))),
+            metrics_listen: args.metrics_listen.or(file.metrics_listen),
             ready_file: args.ready_file.or(file.ready_file),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(default_data_dir),
             server_key_file: args.server_key_file.or(file.server_key_file),
@@ -225,6 +232,7 @@ impl Config {
             allow_origins: self.allow_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             fsync: self.fsync(),
+            metrics_apart: self.metrics_listen.is_some(),
             max_connections: self.max_connections,
             failed_logins_per_meet: self.failed_logins_per_meet,
             failed_logins_per_address: self.failed_logins_per_address,

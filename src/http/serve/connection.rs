@@ -2,7 +2,10 @@
 
 use std::error::Error;
 use std::future::Future;
+use std::io;
+use std::iter::successors;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -42,13 +45,23 @@ pub(super) struct Visitor {
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
     let Peer(peer) = visitor.peer;
+    let metrics = Arc::clone(&front.metrics);
     let ended = match front.tls.clone() {
         None => over_http1(guarded(stream), visitor, front).await,
         Some(tls) => over_tls(&tls, stream, visitor, front).await,
     };
     if let Err(error) = ended {
+        if has_stalled(&*error) {
+            metrics.connections.stalled();
+        }
         debug!(%peer, %error, "a connection ended");
     }
+}
+
+/// Whether a connection was cut because its other end accepted nothing; whoever asks nothing is another case.
+pub(in crate::http) fn has_stalled(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = successors(Some(error), |error| (*error).source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut))
 }
 
 /// A reader that takes nothing any more is cut off.
@@ -130,6 +143,7 @@ fn answer(
     request: hyper::Request<Incoming>,
 ) -> impl Future<Output = Result<Response, std::convert::Infallible>> + use<> {
     let mut request = request.map(Body::new);
+    visitor.place.speaks(request.version());
     request.extensions_mut().insert(visitor.peer);
     request.extensions_mut().insert(visitor.place.clone());
     router.clone().oneshot(request)
@@ -142,7 +156,6 @@ mod tests {
     use crate::http::serve::room::Room;
     use axum::http::{StatusCode, header};
     use axum::routing::get;
-    use std::sync::Arc;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio_util::sync::CancellationToken;
 
@@ -168,7 +181,7 @@ mod tests {
         let router = Router::new().route("/echo", get(echo)).route("/", get(async || "free"));
         let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
         let address = listener.local_addr().unwrap();
-        let front = Front { router, room, tls: None, stopping: stopping.clone() };
+        let front = Front { router, room, tls: None, metrics: Arc::default(), stopping: stopping.clone() };
         let server = tokio::spawn(crate::http::serve::serve(listener, front));
         let connect = async || TcpStream::connect(address).await.unwrap();
         let mut socket = connect().await;

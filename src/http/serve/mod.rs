@@ -1,6 +1,6 @@
 //! The listener: connections with time limits, a cap, and an end.
 
-mod connection;
+pub(super) mod connection;
 mod http2;
 mod plain_on_tls;
 pub mod room;
@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 use tracing::warn;
 
 use crate::meet::limits::{SEND_BUFFER_BYTES, SHUTDOWN_GRACE};
+use crate::metrics::Metrics;
 
 use super::access::Peer;
 use connection::Visitor;
@@ -39,6 +40,8 @@ pub struct Front {
     pub room: Arc<Room>,
     /// HTTPS with HTTP/2 and HTTP/1.1; `None` for plain HTTP/1.1.
     pub tls: Option<Tls>,
+    /// Where connections are counted.
+    pub metrics: Arc<Metrics>,
     /// Cancelled when the server stops.
     pub stopping: CancellationToken,
 }
@@ -65,7 +68,8 @@ pub async fn serve(listener: TcpListener, front: Front) {
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let visitor = Visitor { peer: Peer(peer), place: Place::new(permit, connections.token()) };
+                let visitor =
+                    Visitor { peer: Peer(peer), place: Place::new(permit, connections.token(), front.metrics.connections.accept()) };
                 tokio::spawn(connection::serve(stream, visitor, front.clone()));
             }
             Err(error) => {

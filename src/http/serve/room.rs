@@ -2,11 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use axum::http::Version;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
 use crate::meet::limits::{CONNECTIONS_MAX, DESCRIPTORS_RESERVED};
+use crate::metrics::OpenConnection;
 
 /// Below this the operator should know that the system allows little: a hall has some hundreds of connections.
 const FEW: usize = CONNECTIONS_MAX.get() / 4;
@@ -73,12 +75,24 @@ fn allowed(wanted: usize) -> usize {
 /// waited for when the server stops. Every request carries it in its extensions.
 #[derive(Clone)]
 pub(in crate::http) struct Place {
-    _held: Arc<(OwnedSemaphorePermit, TaskTrackerToken)>,
+    held: Arc<Held>,
+}
+
+/// What is given back when the connection is over.
+struct Held {
+    _permit: OwnedSemaphorePermit,
+    _tracked: TaskTrackerToken,
+    counted: OpenConnection,
 }
 
 impl Place {
-    pub(super) fn new(permit: OwnedSemaphorePermit, tracked: TaskTrackerToken) -> Place {
-        Place { _held: Arc::new((permit, tracked)) }
+    pub(super) fn new(permit: OwnedSemaphorePermit, tracked: TaskTrackerToken, counted: OpenConnection) -> Place {
+        Place { held: Arc::new(Held { _permit: permit, _tracked: tracked, counted }) }
+    }
+
+    /// A request came in this version of HTTP.
+    pub(super) fn speaks(&self, version: Version) {
+        self.held.counted.speaks(version);
     }
 }
 

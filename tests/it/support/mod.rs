@@ -6,6 +6,7 @@ pub mod client;
 pub mod clock;
 pub mod connection;
 pub mod contract;
+pub mod metrics;
 pub mod process;
 pub mod proxy;
 pub mod raw;
