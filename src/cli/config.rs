@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -48,6 +49,11 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "LIFTRELAY_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     #[serde(deserialize_with = "networks_from_file")]
     trusted_proxy: Vec<IpNet>,
+
+    /// Remove finished meets after so many days [default: never]
+    #[arg(long, env = "LIFTRELAY_KEEP_FINISHED", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    #[serde(deserialize_with = "days_from_file")]
+    keep_finished: Option<u32>,
 
     /// How the log on stderr is written [default: text]
     #[arg(long, env = "LIFTRELAY_LOG", value_name = "FORMAT")]
@@ -97,6 +103,8 @@ pub(super) struct Config {
     pub(super) create_key: Option<String>,
     pub(super) allow_origins: Vec<String>,
     pub(super) trusted_proxies: Vec<IpNet>,
+    /// How long finished meets are kept, where not for ever.
+    pub(super) keep_finished: Option<Duration>,
     pub(super) log: LogFormat,
     /// How many times faster than usual the demo runs, where one runs.
     pub(super) demo_speed: Option<u32>,
@@ -124,6 +132,7 @@ impl ServeArgs {
             create_key,
             allow_origins: either(self.allow_origin, file.allow_origin),
             trusted_proxies: if self.trusted_proxy.is_empty() { file.trusted_proxy } else { self.trusted_proxy },
+            keep_finished: self.keep_finished.or(file.keep_finished).map(|days| Duration::from_secs(u64::from(days) * 86_400)),
             log: self.log.or(file.log).unwrap_or_default(),
             demo_speed: demo.then(|| self.demo_speed.or(file.demo_speed).unwrap_or(1).max(1)),
         })
@@ -176,6 +185,16 @@ fn networks_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<
     texts.iter().map(|text| parse_network(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
 }
 
+fn days_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
+    let days = u32::deserialize(input)?;
+    let fits = (1..=36_500).contains(&days);
+    if fits {
+        Ok(Some(days))
+    } else {
+        Err(serde::de::Error::custom(format!("{days} is not in 1..=36500; leave it out to keep finished meets")))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,5 +226,13 @@ mod tests {
         assert_eq!((config.listen.port(), config.log, config.trusted_proxies.len()), (1, LogFormat::Json, 1));
         std::fs::write(&path, "lisen = \":9000\"\n").unwrap();
         assert!(args.resolve().unwrap_err().contains("lisen"));
+    }
+
+    #[test]
+    fn finished_meets_are_kept_for_whole_days_or_for_ever() {
+        let read = |text: &str| toml::from_str::<ServeArgs>(text).map_err(|error| error.to_string());
+        assert_eq!(read("keep-finished = 30\n").unwrap().resolve().unwrap().keep_finished, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(ServeArgs::default().resolve().unwrap().keep_finished, None);
+        assert!(read("keep-finished = 0\n").unwrap_err().contains("leave it out to keep finished meets"));
     }
 }

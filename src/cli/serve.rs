@@ -71,6 +71,10 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
+    if let Some(keep) = config.keep_finished {
+        let finished = Arc::clone(&app);
+        tokio::spawn(async move { finished.registry.keep_finished(keep, |_| false).await });
+    }
     let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     if demo.is_some() {
         // Whoever connects meanwhile waits in the backlog, and finds the demo there.
@@ -122,6 +126,9 @@ fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
     let tell = |text: &str| if config.log == LogFormat::Json { info!("{}", text.trim()) } else { tell(text) };
     tell(&format!("  meets are kept in {}", shown(&config.data_dir)));
     tell(&format!("  the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
+    if let Some(keep) = config.keep_finished {
+        tell(&format!("  finished meets are removed after {} days", keep.as_secs() / 86_400));
+    }
     if config.demo_speed.is_some() {
         tell(&format!("  a demo meet is on: open {first}/ in a browser, or run  curl -N '{first}/demo/events?snapshot=1'"));
     } else {

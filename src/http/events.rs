@@ -21,7 +21,7 @@ use crate::meet::outcome::LostCursor;
 use crate::relay::follower::Follower;
 use crate::relay::presence::Connection;
 use crate::wire::audience::Audience;
-use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply, Status};
+use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::stream::Format;
 
@@ -131,6 +131,8 @@ struct EventStream {
     deadline: Option<Instant>,
     /// When the grant has lived its time.
     expiry: Option<Instant>,
+    /// Whether the reader knows that nothing but heartbeats will come.
+    told_finished: bool,
     is_over: bool,
 }
 
@@ -139,6 +141,7 @@ enum Wake {
     News,
     Heartbeat,
     Deadline,
+    Finished,
     End(EndReason),
 }
 
@@ -160,6 +163,7 @@ impl EventStream {
             connection: live.presence.connect(&access.grant.holder),
             deadline: request.max.map(|max| Instant::now() + max),
             expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
+            told_finished: false,
             is_over: false,
             app,
             access,
@@ -185,6 +189,10 @@ impl EventStream {
                 }
                 Wake::Heartbeat => return Some(self.heartbeat()),
                 Wake::Deadline => return None,
+                Wake::Finished => {
+                    self.told_finished = true;
+                    return Some(self.end(EndReason::Finished));
+                }
                 Wake::End(reason) => {
                     self.is_over = true;
                     return Some(self.end(reason));
@@ -208,6 +216,8 @@ impl EventStream {
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
             () = self.follower.news() => Wake::News,
+            // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
+            () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
     }
 
@@ -233,13 +243,13 @@ impl EventStream {
         (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
     }
 
-    /// A server that stops will be back; a grant that ended will not.
+    /// A server that stops will be back; a grant that ended will not, and a finished meet goes on as it is.
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
         let cursor = self.follower.position().cursor;
         let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
-        self.format.encode(&Message::End(end), cursor, Some(retry))
+        self.format.encode(&Message::End(end), cursor, (reason != EndReason::Finished).then_some(retry))
     }
 }
 
@@ -297,7 +307,7 @@ impl Opening {
         let hello = Message::Hello(Box::new(Hello {
             meet_id: live.id.to_string(),
             meet_name,
-            status: Status::Live,
+            status: live.committed.status(),
             role: audience.role(),
             position: self.position,
             head_seq_num: live.committed.head(),

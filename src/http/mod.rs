@@ -5,6 +5,7 @@ mod body;
 mod cors;
 mod demo;
 mod events;
+mod finish;
 mod health;
 mod meets;
 mod pages;

@@ -91,6 +91,11 @@ pub const FAILED_LOGINS_PER_MEET: u32 = 10;
 /// Failed logins that one address may make in a burst, and per minute afterwards: a whole hall is one address.
 pub const FAILED_LOGINS_PER_ADDRESS: u32 = 60;
 
+// ---- Finished meets --------------------------------------------------------------------
+
+/// How often finished meets that are old enough are looked for; they are kept for days.
+pub const FINISHED_SWEEP: Duration = Duration::from_secs(3_600);
+
 // ---- The server ------------------------------------------------------------------------
 
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.

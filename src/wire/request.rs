@@ -134,6 +134,10 @@ pub struct CreateViewKey {
     pub expires_in: Option<u64>,
 }
 
+/// Body of `POST /v1/meets/{id}/finish`: nothing needs to be said.
+#[derive(Debug, Default, Deserialize)]
+pub struct FinishMeet {}
+
 /// Reads `T` from an object only: a derived type would take an array of its members as well.
 #[derive(Debug)]
 pub struct FromObject<T>(pub T);

@@ -14,6 +14,7 @@ mod bounds;
 mod contract;
 mod crashes;
 mod crowd;
+mod finishing;
 mod injection;
 mod layers;
 mod logins;

@@ -56,6 +56,13 @@ impl TestServer {
         TestServer { url, app, clock, folder: None }
     }
 
+    /// A file of a meet, wherever the meet is.
+    pub fn file(&self, meet: &str, name: &str) -> std::path::PathBuf {
+        let data = self.folder.as_ref().expect("a server on files").path();
+        let places = ["current-meets", "finished-meets"].map(|stage| data.join(stage).join(meet));
+        places.into_iter().find(|folder| folder.exists()).expect("a meet").join(name)
+    }
+
     /// Somebody who is no member of any meet.
     pub fn stranger(&self) -> Client {
         Client::new(&self.url)
