@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::publish::destination::Destination;
 use crate::store::files::Fsync;
 
 /// Options of `liftrelay serve`. The same names serve in a `--config` file.
@@ -49,6 +50,12 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "LIFTRELAY_TRUSTED_PROXY", value_name = "CIDR", value_delimiter = ',', value_parser = parse_network)]
     #[serde(deserialize_with = "networks_from_file")]
     trusted_proxy: Vec<IpNet>,
+
+    /// Where published results go: a folder, or an address (http:// or https://) that takes them by POST
+    /// [default: the folder of their meet]
+    #[arg(long, env = "LIFTRELAY_PUBLISH_TO", value_name = "DIR|URL", hide_env_values = true)]
+    #[serde(deserialize_with = "destination_from_file")]
+    publish_to: Option<Destination>,
 
     /// Remove finished meets after so many days [default: never]
     #[arg(long, env = "LIFTRELAY_KEEP_FINISHED", value_name = "DAYS", value_parser = clap::value_parser!(u32).range(1..=36_500))]
@@ -103,6 +110,7 @@ pub(super) struct Config {
     pub(super) create_key: Option<String>,
     pub(super) allow_origins: Vec<String>,
     pub(super) trusted_proxies: Vec<IpNet>,
+    pub(super) publish_to: Destination,
     /// How long finished meets are kept, where not for ever.
     pub(super) keep_finished: Option<Duration>,
     pub(super) log: LogFormat,
@@ -132,6 +140,7 @@ impl ServeArgs {
             create_key,
             allow_origins: either(self.allow_origin, file.allow_origin),
             trusted_proxies: if self.trusted_proxy.is_empty() { file.trusted_proxy } else { self.trusted_proxy },
+            publish_to: self.publish_to.or(file.publish_to).unwrap_or_default(),
             keep_finished: self.keep_finished.or(file.keep_finished).map(|days| Duration::from_secs(u64::from(days) * 86_400)),
             log: self.log.or(file.log).unwrap_or_default(),
             demo_speed: demo.then(|| self.demo_speed.or(file.demo_speed).unwrap_or(1).max(1)),
@@ -185,6 +194,10 @@ fn networks_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Vec<
     texts.iter().map(|text| parse_network(text)).collect::<Result<_, _>>().map_err(serde::de::Error::custom)
 }
 
+fn destination_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<Destination>, D::Error> {
+    String::deserialize(input)?.parse().map(Some).map_err(serde::de::Error::custom)
+}
+
 fn days_from_file<'de, D: serde::Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
     let days = u32::deserialize(input)?;
     let fits = (1..=36_500).contains(&days);
@@ -229,10 +242,12 @@ mod tests {
     }
 
     #[test]
-    fn finished_meets_are_kept_for_whole_days_or_for_ever() {
+    fn finished_meets_and_results_may_be_told_in_the_file() {
         let read = |text: &str| toml::from_str::<ServeArgs>(text).map_err(|error| error.to_string());
-        assert_eq!(read("keep-finished = 30\n").unwrap().resolve().unwrap().keep_finished, Some(Duration::from_secs(30 * 86_400)));
-        assert_eq!(ServeArgs::default().resolve().unwrap().keep_finished, None);
+        let config = read("keep-finished = 30\npublish-to = \"/srv/results\"\n").unwrap().resolve().unwrap();
+        assert_eq!(config.keep_finished, Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(config.publish_to, Destination::Folder("/srv/results".into()));
         assert!(read("keep-finished = 0\n").unwrap_err().contains("leave it out to keep finished meets"));
+        assert!(read("publish-to = \"ftp://example.org\"\n").unwrap_err().contains("cannot be sent by ftp"));
     }
 }

@@ -11,6 +11,8 @@ use tracing::{error, info, warn};
 
 use crate::http::serve::{listen, serve};
 use crate::http::{App, Options, routes};
+use crate::publish::destination::Destination;
+use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
 use crate::store::files::{FileStore, Fsync};
@@ -50,14 +52,15 @@ fn start(config: &Config) -> Result<(), String> {
     if let Some(meet) = server_key::made_by_another(&key, &config.data_dir) {
         error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
     }
-    let registry = Registry::new(Arc::new(store), key, Clock::default());
+    let registry = Arc::new(Registry::new(Arc::new(store), key, Clock::default()));
+    let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to)?;
     let options = Options {
         create_key: config.create_key.clone(),
         allow_origins: config.allow_origins.clone(),
         trusted_proxies: config.trusted_proxies.clone(),
         fsync: config.fsync,
     };
-    let app = App::new(registry, options);
+    let app = App::with_publisher(registry, publisher, options);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let served = runtime.block_on(run_server(config, &key_path, app));
     // Whatever still runs has nothing that anyone was told of.
@@ -71,10 +74,7 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
-    if let Some(keep) = config.keep_finished {
-        let finished = Arc::clone(&app);
-        tokio::spawn(async move { finished.registry.keep_finished(keep, |_| false).await });
-    }
+    tokio::spawn(look_after_finished(Arc::clone(&app), config.keep_finished));
     let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     if demo.is_some() {
         // Whoever connects meanwhile waits in the backlog, and finds the demo there.
@@ -93,6 +93,14 @@ async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(
     }
     info!("stopped");
     Ok(())
+}
+
+/// Hands over what the last run did not get done, then removes finished meets that are old enough.
+async fn look_after_finished(app: Arc<App>, keep: Option<Duration>) {
+    app.publisher.resume().await;
+    if let Some(keep) = keep {
+        app.registry.keep_finished(keep, |id| app.publisher.is_busy_with(id)).await;
+    }
 }
 
 /// The first SIGTERM or SIGINT stops in order, a second one at once.
@@ -126,6 +134,9 @@ fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
     let tell = |text: &str| if config.log == LogFormat::Json { info!("{}", text.trim()) } else { tell(text) };
     tell(&format!("  meets are kept in {}", shown(&config.data_dir)));
     tell(&format!("  the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
+    if config.publish_to != Destination::MeetFolder {
+        tell(&format!("  published results go to {}", config.publish_to.shown()));
+    }
     if let Some(keep) = config.keep_finished {
         tell(&format!("  finished meets are removed after {} days", keep.as_secs() / 86_400));
     }
@@ -137,6 +148,9 @@ fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
     tell("  Ctrl-C stops");
     if config.fsync == Fsync::Never {
         warn!("--fsync never: a power cut loses what was acked; use it for benchmarks only");
+    }
+    if config.publish_to.is_exposed() {
+        warn!("results are published by plain HTTP: dates of birth and addresses travel unencrypted; https:// would be right");
     }
     if !address.ip().is_loopback() {
         warn!("plain HTTP on an address that others can reach: passwords travel unencrypted unless a proxy adds TLS");

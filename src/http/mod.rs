@@ -10,6 +10,7 @@ mod health;
 mod meets;
 mod pages;
 mod params;
+mod publish;
 mod pushes;
 mod reply;
 pub mod routes;
@@ -29,13 +30,16 @@ use crate::auth::attempts::Attempts;
 use crate::auth::password::Passwords;
 use crate::auth::token::Token;
 use crate::meet::limits::FOLDS_MAX;
+use crate::publish::publisher::Publisher;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
 /// Everything that handlers share.
 pub struct App {
     /// All meets.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
+    /// Takes results and hands them over.
+    pub publisher: Arc<Publisher>,
     /// The pool that hashes passwords.
     pub passwords: Passwords,
     /// Failed logins.
@@ -75,10 +79,18 @@ pub struct DemoLap {
 }
 
 impl App {
-    /// An application without a demo.
+    /// An application without a demo, which leaves published results in the folders of their meets.
     pub fn new(registry: Registry, options: Options) -> Arc<App> {
+        let registry = Arc::new(registry);
+        let publisher = Publisher::in_place(Arc::clone(&registry));
+        App::with_publisher(registry, publisher, options)
+    }
+
+    /// An application without a demo.
+    pub fn with_publisher(registry: Arc<Registry>, publisher: Arc<Publisher>, options: Options) -> Arc<App> {
         Arc::new(App {
             registry,
+            publisher,
             passwords: Passwords::default(),
             attempts: Attempts::default(),
             folds: Semaphore::new(FOLDS_MAX),

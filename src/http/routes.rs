@@ -9,10 +9,10 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, finish, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
+use super::{App, cors, demo, events, finish, health, meets, pages, publish, pushes, reply, sessions, state, updates, view_keys};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 22] = [
+pub const PATHS: [&str; 23] = [
     "/",
     "/overlay/",
     "/web/{path}",
@@ -30,6 +30,7 @@ pub const PATHS: [&str; 22] = [
     "/v1/meets/{meetId}/state",
     "/v1/meets/{meetId}/view-keys",
     "/v1/meets/{meetId}/view-keys/{keyId}",
+    "/v1/meets/{meetId}/publish",
     "/v1/meets/{meetId}/finish",
     "/v1/demo",
     "/demo/events",
@@ -74,6 +75,7 @@ fn table() -> Router<Arc<App>> {
         .route("/v1/meets/{meetId}/state", get(state::state))
         .route("/v1/meets/{meetId}/view-keys", post(view_keys::create).get(view_keys::list))
         .route("/v1/meets/{meetId}/view-keys/{keyId}", delete(view_keys::remove))
+        .route("/v1/meets/{meetId}/publish", post(publish::post).get(publish::list))
         .route("/v1/meets/{meetId}/finish", post(finish::post))
         .route("/v1/demo", get(demo::lap))
         .route("/demo/events", get(demo::events))

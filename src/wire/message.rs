@@ -9,6 +9,7 @@ use crate::meet::settings::Settings;
 use crate::meet::time::Timestamp;
 
 use super::audience::Relayed;
+use super::publish::{PublishAck, Publishes};
 
 /// Any object that the server sends, problems aside.
 #[derive(Debug, Serialize)]
@@ -19,6 +20,8 @@ pub enum Message {
     MeetJoined(Box<Session>),
     MeetInfo(Box<MeetInfo>),
     MeetFinished(MeetFinished),
+    PublishAck(PublishAck),
+    Publishes(Publishes),
     UpdateResult(UpdateResult),
     UpdateRelay(Page),
     SyncResult(SyncResult),
@@ -42,6 +45,8 @@ impl Message {
             Message::MeetJoined(_) => "meet-joined",
             Message::MeetInfo(_) => "meet-info",
             Message::MeetFinished(_) => "meet-finished",
+            Message::PublishAck(_) => "publish-ack",
+            Message::Publishes(_) => "publishes",
             Message::UpdateResult(_) => "update-result",
             Message::UpdateRelay(_) => "update-relay",
             Message::SyncResult(_) => "sync-result",

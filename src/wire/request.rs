@@ -138,6 +138,16 @@ pub struct CreateViewKey {
 #[derive(Debug, Default, Deserialize)]
 pub struct FinishMeet {}
 
+/// Body of `POST /v1/meets/{id}/publish`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishMeet {
+    /// Where answers go.
+    pub return_email: String,
+    /// The results as OpenLifter exports them for OpenPowerlifting.
+    pub opl_csv: String,
+}
+
 /// Reads `T` from an object only: a derived type would take an array of its members as well.
 #[derive(Debug)]
 pub struct FromObject<T>(pub T);

@@ -22,6 +22,7 @@ mod long_polls;
 mod problems;
 mod program;
 mod protocol_edges;
+mod publishing;
 mod readme;
 mod resends;
 mod smoke;

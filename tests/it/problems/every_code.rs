@@ -202,6 +202,8 @@ async fn tokens(hall: &Hall, table: &mut Table) {
         ("GET", "/view-keys"),
         ("DELETE", "/view-keys/x"),
         ("DELETE", "/session"),
+        ("POST", "/publish"),
+        ("GET", "/publish"),
         ("POST", "/finish"),
     ];
     for (method, rest) in writes {

@@ -10,6 +10,7 @@ pub mod raw;
 pub mod server;
 pub mod stream;
 pub mod traces;
+pub mod webhook;
 
 pub use client::Client;
 pub use server::TestServer;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use liftrelay::http::serve::{listen, serve};
 use liftrelay::http::{App, Options, routes};
 use liftrelay::meet::chain::ServerKey;
+use liftrelay::publish::publisher::Publisher;
 use liftrelay::relay::clock::Clock;
 use liftrelay::relay::registry::Registry;
 use liftrelay::store::Store;
@@ -41,6 +42,19 @@ impl TestServer {
         server
     }
 
+    /// On files in a folder of its own, with published results going to a folder or a webhook.
+    pub async fn publishing_to(destination: &str) -> TestServer {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let clock = Clock::default();
+        let registry = Arc::new(Registry::new(Arc::new(store), ServerKey::new([7; 32]), clock.clone()));
+        let publisher = Publisher::new(Arc::clone(&registry), &destination.parse().unwrap()).unwrap();
+        let app = App::with_publisher(registry, publisher, options());
+        let mut server = TestServer::serving(app, clock);
+        server.folder = Some(folder);
+        server
+    }
+
     /// In memory, with a store that can be told to fail.
     pub async fn in_memory() -> (TestServer, MemoryStore) {
         let store = MemoryStore::default();
@@ -49,7 +63,11 @@ impl TestServer {
 
     pub async fn on(store: Arc<dyn Store>, options: Options) -> TestServer {
         let clock = Clock::default();
-        let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
+        let registry = Registry::new(store, ServerKey::new([7; 32]), clock.clone());
+        TestServer::serving(App::new(registry, options), clock)
+    }
+
+    fn serving(app: Arc<App>, clock: Clock) -> TestServer {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
