@@ -2,7 +2,8 @@
 //!
 //! The layers, each knowing only those before it: [`meet`] (the pure core), [`wire`] (what
 //! travels), [`store`], [`auth`] and [`metrics`] (disk, passwords, numbers for operators), [`relay`]
-//! (one writer per meet, many followers), [`http`] (routes) and [`cli`] (the program).
+//! (one writer per meet, many followers), [`publish`] (results on their way out), [`http`] (routes)
+//! and [`cli`] (the program).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod auth;
@@ -10,6 +11,7 @@ pub mod cli;
 pub mod http;
 pub mod meet;
 pub mod metrics;
+pub mod publish;
 pub mod relay;
 pub mod store;
 pub mod wire;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use tracing::{info, warn};
 
 use crate::http::App;
+use crate::publish::destination::Destination;
 use crate::store::files::Fsync;
 
 use super::config::{Config, LogFormat};
@@ -53,6 +54,10 @@ impl Greeting<'_> {
             options.failed_logins_per_meet,
             options.failed_logins_per_address
         ));
+        if config.publish_to != Destination::MeetFolder {
+            lines.push(format!("published results go to {}", config.publish_to.shown()));
+        }
+        lines.extend(config.keep_finished().map(|keep| format!("finished meets are removed after {} days", keep.as_secs() / 86_400)));
         lines.push(self.next_step());
         lines.push("Ctrl-C stops".to_owned());
         lines
@@ -69,6 +74,9 @@ impl Greeting<'_> {
     fn warn(&self) {
         if self.config.fsync() == Fsync::Never {
             warn!("--fsync never: a power cut loses what was acked; use it for benchmarks only");
+        }
+        if self.config.publish_to.is_exposed() {
+            warn!("results are published by plain HTTP: dates of birth and addresses travel unencrypted; https:// would be right");
         }
         if !self.address.ip().is_loopback() && self.config.tls().is_none() {
             warn!("plain HTTP on an address that others can reach: passwords travel unencrypted unless a proxy adds TLS");

@@ -13,6 +13,7 @@ use tracing::{error, info};
 use crate::http::App;
 use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
+use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
 use crate::store::files::FileStore;
@@ -54,8 +55,9 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), String> {
         error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
     }
     let tls = certificates::start(config)?;
-    let registry = Registry::new(Arc::new(store), key, Clock::default());
-    let app = App::new(registry, config.options());
+    let registry = Arc::new(Registry::new(Arc::new(store), key, Clock::default()));
+    let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to)?;
+    let app = App::with_publisher(registry, publisher, config.options());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let served = runtime.block_on(async {
         // From here on SIGHUP no longer ends the process.
@@ -82,6 +84,7 @@ async fn run_server(
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
+    tokio::spawn(look_after_finished(Arc::clone(&app), config.keep_finished()));
     let demo = config.demo_speed().map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     if demo.is_some() {
         // Whoever connects meanwhile waits in the backlog, and finds the demo there.
@@ -122,6 +125,14 @@ impl MetricsServer {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let server = tokio::spawn(serve(listener, app.operators_front()));
         Ok(MetricsServer { address, server })
+    }
+}
+
+/// Hands over what the last run did not get done, then removes finished meets that are old enough.
+async fn look_after_finished(app: Arc<App>, keep: Option<Duration>) {
+    app.publisher.resume().await;
+    if let Some(keep) = keep {
+        app.registry.keep_finished(keep, |id| app.publisher.is_busy_with(id)).await;
     }
 }
 

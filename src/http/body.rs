@@ -28,6 +28,25 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     }
 }
 
+/// A body that may be left out.
+#[derive(Debug)]
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<OptionalJson<T>, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = collect(body, parts.headers.contains_key(EXPECT)).await?;
+        // Some clients name a type for a body that they do not send.
+        if bytes.trim_ascii().is_empty() {
+            return Ok(OptionalJson(T::default()));
+        }
+        check_type(&parts.headers)?;
+        parse(&bytes).map(OptionalJson)
+    }
+}
+
 /// A body without a type is taken as JSON; one with another type is not.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(media_type) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return Ok(()) };

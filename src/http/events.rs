@@ -22,7 +22,7 @@ use crate::metrics::{self, Restart, Transport};
 use crate::relay::follower::Follower;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
-use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply, Status};
+use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::stream::Format;
 
@@ -137,6 +137,8 @@ pub(super) struct EventStream {
     expiry: Option<Instant>,
     /// Why the stream has ended, once its reader was told.
     ended: Option<EndReason>,
+    /// Whether the reader knows that nothing but heartbeats will come.
+    told_finished: bool,
 }
 
 /// What a stream waits for.
@@ -144,6 +146,7 @@ enum Wake {
     News,
     Heartbeat,
     Deadline,
+    Finished,
     End(EndReason),
 }
 
@@ -171,6 +174,7 @@ impl EventStream {
             deadline: request.max.map(|max| Instant::now() + max),
             expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
             ended: None,
+            told_finished: false,
             app,
             access,
         }
@@ -214,6 +218,11 @@ impl EventStream {
                     self.counted.ends(Restart::MaxSeconds);
                     return None;
                 }
+                Wake::Finished => {
+                    self.told_finished = true;
+                    self.counted.finished();
+                    return Some(self.end(EndReason::Finished));
+                }
                 Wake::End(reason) => {
                     self.ended = Some(reason);
                     self.counted.ends(reason.into());
@@ -238,6 +247,8 @@ impl EventStream {
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
             () = self.follower.news() => Wake::News,
+            // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
+            () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
     }
 
@@ -263,13 +274,13 @@ impl EventStream {
         (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
     }
 
-    /// A server that stops will be back; a grant that ended will not.
+    /// A server that stops will be back; a grant that ended will not, and a finished meet goes on as it is.
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
         let cursor = self.follower.position().cursor;
         let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
-        self.format.encode(&Message::End(end), cursor, Some(retry))
+        self.format.encode(&Message::End(end), cursor, (reason != EndReason::Finished).then_some(retry))
     }
 }
 
@@ -327,7 +338,7 @@ impl Opening {
         let hello = Message::Hello(Box::new(Hello {
             meet_id: live.id.to_string(),
             meet_name,
-            status: Status::Live,
+            status: live.committed.status(),
             role: audience.role(),
             position: self.position,
             head_seq_num: live.committed.head(),

@@ -132,6 +132,7 @@ pub(super) fn session(access: &Access) -> Session {
 pub(super) async fn info(access: Access) -> Answer {
     let live = &access.live;
     let auth = Arc::clone(live.roster().auth());
+    let finished_at = live.committed.finished_at();
     let head = live.committed.head_position(&access.audience());
     let (recovery_ticket, ticket_version) = live.ticket(&access.grant.holder).unzip();
     Ok(json(
@@ -139,10 +140,11 @@ pub(super) async fn info(access: Access) -> Answer {
         &Message::MeetInfo(Box::new(MeetInfo {
             meet_id: live.id.to_string(),
             meet_name: auth.meet_name.clone(),
-            status: Status::Live,
+            status: Status::of(finished_at),
             server_seq_num: head.server_seq_num,
             cursor: head.cursor,
             created_at: auth.created_at,
+            finished_at,
             locations: live.presence.locations(&auth.locations, head.server_seq_num, live.now()),
             viewers: live.presence.viewers(),
             settings: auth.settings.clone(),

@@ -15,14 +15,16 @@ use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
-use crate::wire::request::{ClientPull, Envelope, JoinMeet};
+use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet};
 
 use super::App;
 use super::access::{Access, Address, Editor, bearer, refuse_sessions_in, refused};
 use super::body::{Text, parse};
+use super::finish::finish;
 use super::measure::Waited;
 use super::meets::{create_meet, may_create, session};
 use super::params::Params;
+use super::publish::publish;
 use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
 use super::reply::{Answer, invalid_at, json};
 use super::sessions::join_meet;
@@ -50,6 +52,12 @@ pub(super) enum Reply {
     Joined(Access, Message),
     /// News are wanted: one page of them by POST, all of them over a socket.
     Pull(Access, ClientPull),
+}
+
+impl Reply {
+    fn said(status: StatusCode, message: Message) -> Reply {
+        Reply::Said(status, vec![message], None)
+    }
 }
 
 /// `POST /v1/messages`
@@ -103,6 +111,14 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
             let editor = caller.editor(app, &envelope).await?;
             let (result, waited) = sync_updates(app, &editor, parse(text)?).await?;
             Ok(Reply::Said(StatusCode::OK, vec![Message::SyncResult(result)], waited))
+        }
+        "FINISH_MEET" => {
+            let editor = caller.editor(app, &envelope).await?;
+            Ok(Reply::said(StatusCode::OK, finish(&editor, FinishMeet {}).await?))
+        }
+        "PUBLISH_MEET" => {
+            let editor = caller.editor(app, &envelope).await?;
+            Ok(Reply::said(StatusCode::ACCEPTED, publish(app, &editor, parse(text)?).await?))
         }
         "CLIENT_PULL" => Ok(Reply::Pull(caller.access(app, &envelope).await?, parse(text)?)),
         other => Err(unknown(other)),

@@ -5,6 +5,7 @@ mod body;
 mod cors;
 mod demo;
 mod events;
+mod finish;
 mod health;
 mod measure;
 mod meets;
@@ -12,6 +13,7 @@ mod messages;
 mod pages;
 mod params;
 mod problems;
+mod publish;
 mod pushes;
 mod reply;
 pub mod routes;
@@ -35,6 +37,7 @@ use crate::auth::password::Passwords;
 use crate::auth::token::Token;
 use crate::meet::limits::{CONNECTIONS_MAX, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET, FOLDS_MAX, OPERATOR_CONNECTIONS_MAX};
 use crate::metrics::Metrics;
+use crate::publish::publisher::Publisher;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
@@ -45,7 +48,9 @@ use serve::tls::Tls;
 /// Everything that handlers share.
 pub struct App {
     /// All meets.
-    pub registry: Registry,
+    pub registry: Arc<Registry>,
+    /// Takes results and hands them over.
+    pub publisher: Arc<Publisher>,
     /// The pool that hashes passwords.
     pub passwords: Passwords,
     /// Failed logins.
@@ -112,11 +117,19 @@ pub struct DemoLap {
 }
 
 impl App {
-    /// An application without a demo.
+    /// An application without a demo, which leaves published results in the folders of their meets.
     pub fn new(registry: Registry, options: Options) -> Arc<App> {
+        let registry = Arc::new(registry);
+        let publisher = Publisher::in_place(Arc::clone(&registry));
+        App::with_publisher(registry, publisher, options)
+    }
+
+    /// An application without a demo.
+    pub fn with_publisher(registry: Arc<Registry>, publisher: Arc<Publisher>, options: Options) -> Arc<App> {
         Arc::new(App {
             metrics: Arc::clone(registry.metrics()),
             registry,
+            publisher,
             passwords: Passwords::default(),
             attempts: Attempts::new(options.failed_logins_per_meet, options.failed_logins_per_address),
             folds: Semaphore::new(FOLDS_MAX),

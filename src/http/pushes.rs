@@ -105,6 +105,11 @@ async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes,
     match live.push(batch).await? {
         Decision::Applied { outcomes, .. } => Ok(sort(outcomes)),
         Decision::Lost(cursor) => Err(lost(live, cursor, &Audience::Editor)),
+        Decision::Finished { known } => {
+            let (update_acks, updates_rejected) = sort(known);
+            let detail = "the meet is finished and takes no more updates; reading, view keys and publishing go on";
+            Err(Problem::new(Code::MeetFinished, detail).with(Extra::Finished { update_acks, updates_rejected }))
+        }
         Decision::Stale { since } => {
             let detail = "ifHead names a head that has moved; apply updatesRelayed and send the batch again with the new cursor";
             Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(Box::new(news(since).into()))))

@@ -238,6 +238,7 @@ impl Socket {
 
 fn closing(reason: EndReason) -> Closing {
     match reason {
+        EndReason::Finished => (close_code::NORMAL, "the meet is finished"),
         EndReason::Shutdown => (close_code::AWAY, "the server stops"),
         EndReason::Expired => (close_code::POLICY, "the session or view key has expired"),
         EndReason::Revoked => (close_code::POLICY, "the session or view key was ended"),

@@ -55,14 +55,17 @@ pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem
 }
 
 /// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends. Tells whether it had to.
+/// That the meet is finished is news once; from then on waiting takes its time, so that a client that polls in a loop does not spin.
 pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Option<Waited> {
     if wait.is_zero() || !follower.is_at_head() {
         return None;
     }
     let _counted = app.metrics.streams.open(Transport::LongPoll, access.role());
     let _connected = access.live.presence.connect(&access.grant.holder);
+    let is_live = access.live.committed.finished_at().is_none();
     tokio::select! {
         () = follower.news_within(wait) => {}
+        () = access.live.committed.until_finished(), if is_live => {}
         () = app.stopping.cancelled() => {}
         () = access.grant.ended.cancelled() => {}
         () = access.live.ended.cancelled() => {}

@@ -103,6 +103,27 @@ pub const FAILED_LOGINS_PER_MEET: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// `--failed-logins-per-address` sets another number.
 pub const FAILED_LOGINS_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
+// ---- Finishing and publishing ------------------------------------------------------------
+
+/// How often finished meets that are old enough are looked for; they are kept for days.
+pub const FINISHED_SWEEP: Duration = Duration::from_secs(3_600);
+/// Bytes of the address that OpenPowerlifting answers to: the most that mail can carry (RFC 5321).
+pub const EMAIL_MAX_BYTES: usize = 254;
+/// Publishes of one meet: results go out once, and again after each correction.
+pub const PUBLISHES_MAX: usize = 64;
+/// Characters that a value from the results may take in a mail; no federation or meet has a longer name.
+pub const MAIL_VALUE_MAX_CHARS: usize = 200;
+/// Hand-overs on their way at once: a webhook that was down must not be hit by all meets together.
+pub const HANDOVERS_AT_ONCE: usize = 4;
+/// Time for a webhook to take 4 MiB and to answer.
+pub const HANDOVER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after a first hand-over that failed; each further one is twice as long.
+pub const HANDOVER_PAUSE_MIN: Duration = Duration::from_secs(2);
+/// Longest pause between hand-overs, unless a webhook asks for more.
+pub const HANDOVER_PAUSE_MAX: Duration = Duration::from_secs(900);
+/// How long handing over is tried: over a weekend, until somebody is back who can mend the other end.
+pub const HANDOVER_HOURS: u64 = 72;
+
 // ---- The server ------------------------------------------------------------------------
 
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.

@@ -203,6 +203,11 @@ pub enum Decision {
         /// The client has seen the log up to here.
         since: u64,
     },
+    /// The meet is finished, and not all of the batch had been answered before; nothing happened.
+    Finished {
+        /// The old answers of those updates that had been.
+        known: Vec<Outcome>,
+    },
     /// A cursor of the request is not of this log; nothing happened.
     Lost(LostCursor),
 }

@@ -93,6 +93,8 @@ label! {
         Expired = "expired",
         /// The session was ended, the view key deleted, or the meet removed.
         Revoked = "revoked",
+        /// The meet was finished: the stream has said so, and stays open.
+        Finished = "finished",
         /// The reader had asked for an end.
         MaxSeconds = "max-seconds",
         /// A socket asked to go on from another place.
@@ -115,6 +117,8 @@ label! {
         Conflict = "conflict",
         /// `ifHead` names a head that moved.
         Stale = "stale",
+        /// The meet is finished.
+        Finished = "finished",
         /// A cursor is not of this log.
         Lost = "lost",
     }

@@ -153,6 +153,11 @@ impl Stream {
         self.lag.observe(lag);
     }
 
+    /// Its reader is told that the meet is finished, and stays.
+    pub fn finished(&self) {
+        self.restarts.of(Restart::Finished).inc();
+    }
+
     /// Its reader is told that it cannot just go on; other messages do not count.
     pub fn starts_over(&self, notice: &Message) {
         let why = match notice {
@@ -178,6 +183,7 @@ impl Drop for Stream {
 impl From<EndReason> for Restart {
     fn from(reason: EndReason) -> Restart {
         match reason {
+            EndReason::Finished => Restart::Finished,
             EndReason::Expired => Restart::Expired,
             EndReason::Revoked => Restart::Revoked,
             EndReason::Shutdown => Restart::Shutdown,

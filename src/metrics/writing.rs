@@ -96,6 +96,10 @@ impl Writing {
                 Verdict::Conflict
             }
             Decision::Stale { .. } => Verdict::Stale,
+            Decision::Finished { known } => {
+                known.iter().for_each(|outcome| self.outcome(outcome));
+                Verdict::Finished
+            }
             Decision::Lost(_) => Verdict::Lost,
         };
         self.pushes.of(verdict).inc();

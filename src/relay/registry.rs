@@ -18,7 +18,7 @@ use crate::meet::settings::Settings;
 use crate::metrics::{Metrics, Overview};
 use crate::store::line::{Encoder, Header};
 use crate::store::log_writer::LogWriter;
-use crate::store::{NewMeet, Store, StoreError};
+use crate::store::{NewMeet, Stage, Store, StoreError};
 
 use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts};
@@ -163,21 +163,45 @@ impl Registry {
         opening.await.unwrap_or(Err(Fault::Internal))
     }
 
+    /// Looks at every stored meet of one stage without opening it; `look` runs on a thread that may block.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`] where the meets cannot be listed.
+    pub async fn survey<T: Send + 'static>(
+        &self,
+        stage: Stage,
+        look: impl Fn(&dyn Store, MeetId) -> Option<T> + Send + 'static,
+    ) -> Result<Vec<T>, Fault> {
+        let store = Arc::clone(&self.store);
+        let survey = move || Ok(store.meets(stage)?.into_iter().filter_map(|id| look(&*store, id)).collect());
+        let surveyed: Result<_, StoreError> = tokio::task::spawn_blocking(survey).await.map_err(|_| Fault::Internal)?;
+        surveyed.map_err(|error| {
+            error!(%error, "the meets could not be listed");
+            Fault::StorageFailed
+        })
+    }
+
     /// Takes a meet away from its readers and deletes it.
     ///
     /// # Errors
     /// [`Fault::StorageFailed`]
     pub async fn remove(&self, id: MeetId) -> Result<(), Fault> {
-        let slot = self.meets().remove(&id);
-        if let Some(live) = slot.as_ref().and_then(|slot| slot.get()) {
-            live.ended.cancel();
-        }
+        self.take_away(id);
         let store = Arc::clone(&self.store);
         let removed = tokio::task::spawn_blocking(move || store.remove(id)).await.map_err(|_| Fault::Internal)?;
+        // Somebody may have opened it once more meanwhile.
+        self.take_away(id);
         removed.map_err(|error| {
             warn!(meet = %id, %error, "the meet could not be deleted");
             Fault::StorageFailed
         })
+    }
+
+    fn take_away(&self, id: MeetId) {
+        let slot = self.meets().remove(&id);
+        if let Some(live) = slot.as_ref().and_then(|slot| slot.get()) {
+            live.ended.cancel();
+        }
     }
 
     /// Closes meets that nobody holds or has touched for a while, for ever.
@@ -289,5 +313,5 @@ fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, spe
     let journal = store.create(id, &new)?;
     let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
     let log = Some(LogWriter::new(journal, encoder, 0));
-    Ok(Parts { id, meet, roster, log, store, key, clock })
+    Ok(Parts { id, meet, roster, finished_at: None, log, store, key, clock })
 }

@@ -9,6 +9,7 @@ mod values;
 use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::http::Options;
 use crate::meet::limits::{CONNECTIONS_MAX, FAILED_LOGINS_PER_ADDRESS, FAILED_LOGINS_PER_MEET};
+use crate::publish::destination::Destination;
 use crate::store::files::Fsync;
 
 /// Options that a reload applies; the others need a restart.
@@ -30,7 +32,7 @@ pub(super) const RELOADED: [&str; 8] = [
     "failed-logins-per-address",
 ];
 /// Options whose values are shown nowhere.
-const SECRET: [&str; 1] = ["create-key"];
+const SECRET: [&str; 2] = ["create-key", "publish-to"];
 
 /// Options of `liftrelay serve`. The same names serve in a `--config` file.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -90,6 +92,17 @@ pub(super) struct ServeArgs {
     )]
     #[serde(deserialize_with = "values::networks_in_file")]
     trusted_proxy: Vec<IpNet>,
+
+    /// Where published results go: a folder, or an address (http:// or https://) that takes them by POST
+    /// [default: the folder of their meet]
+    #[arg(long, env = "LIFTRELAY_PUBLISH_TO", value_name = "DIR|URL", hide_env_values = true, help_heading = "Finished meets")]
+    #[serde(deserialize_with = "values::destination_in_file")]
+    publish_to: Option<Destination>,
+
+    /// Remove finished meets after so many days [default: never]
+    #[arg(long, env = "LIFTRELAY_KEEP_FINISHED", value_name = "DAYS", value_parser = values::days, help_heading = "Finished meets")]
+    #[serde(deserialize_with = "values::days_in_file")]
+    keep_finished: Option<u32>,
 
     /// Speak HTTPS, with HTTP/2 and HTTP/1.1; PEM, the server's own certificate first, then those between it and the root
     #[arg(long, env = "LIFTRELAY_TLS_CERT", value_name = "FILE", help_heading = "TLS")]
@@ -167,6 +180,9 @@ pub(super) struct Config {
     create_key: Option<String>,
     allow_origin: Vec<String>,
     trusted_proxy: Vec<IpNet>,
+    pub(super) publish_to: Destination,
+    /// Days that finished meets are kept; `None` for ever.
+    keep_finished: Option<u32>,
     tls_cert: Option<PathBuf>,
     tls_key: Option<PathBuf>,
     max_connections: NonZeroUsize,
@@ -198,6 +214,8 @@ impl ServeArgs {
             create_key: args.create_key.or(file.create_key).filter(|key| !key.is_empty()),
             allow_origin: either(args.allow_origin, file.allow_origin),
             trusted_proxy: either(args.trusted_proxy, file.trusted_proxy),
+            publish_to: args.publish_to.or(file.publish_to).unwrap_or_default(),
+            keep_finished: args.keep_finished.or(file.keep_finished),
             tls_cert: args.tls_cert.or(file.tls_cert),
             tls_key: args.tls_key.or(file.tls_key),
             max_connections: args.max_connections.or(file.max_connections).unwrap_or(CONNECTIONS_MAX),
@@ -251,6 +269,11 @@ impl Config {
         self.tls_cert.as_deref().zip(self.tls_key.as_deref())
     }
 
+    /// How long finished meets are kept, where not for ever.
+    pub(super) fn keep_finished(&self) -> Option<Duration> {
+        self.keep_finished.map(|days| Duration::from_secs(u64::from(days) * 86_400))
+    }
+
     /// How many times faster than usual the demo runs, where one runs.
     pub(super) fn demo_speed(&self) -> Option<u32> {
         self.demo.then_some(self.demo_speed)
@@ -288,6 +311,16 @@ mod tests {
         assert!(args.resolve().unwrap_err().contains("lisen"));
         std::fs::write(&path, "max-connections = 0\n").unwrap();
         assert!(args.resolve().unwrap_err().contains("max-connections"));
+    }
+
+    #[test]
+    fn finished_meets_and_results_may_be_told_in_the_file() {
+        let read = |text: &str| toml::from_str::<ServeArgs>(text).map_err(|error| error.to_string());
+        let config = read("keep-finished = 30\npublish-to = \"/srv/results\"\n").unwrap().resolve().unwrap();
+        assert_eq!(config.keep_finished(), Some(Duration::from_secs(30 * 86_400)));
+        assert_eq!(config.publish_to, Destination::Folder("/srv/results".into()));
+        assert!(read("keep-finished = 0\n").unwrap_err().contains("leave it out to keep finished meets"));
+        assert!(read("publish-to = \"ftp://example.org\"\n").unwrap_err().contains("cannot be sent by ftp"));
     }
 
     #[test]

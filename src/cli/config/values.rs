@@ -5,6 +5,8 @@ use std::net::{IpAddr, SocketAddr};
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error};
 
+use crate::publish::destination::Destination;
+
 /// `:PORT` alone means this machine only, as the default does.
 pub(super) fn listen(text: &str) -> Result<SocketAddr, String> {
     let text = if text.starts_with(':') { format!("127.0.0.1{text}") } else { text.replace("localhost:", "127.0.0.1:") };
@@ -29,6 +31,20 @@ pub(super) fn origin(text: &str) -> Result<String, String> {
 /// A number of connections or attempts.
 pub(super) fn number<T: std::str::FromStr>(text: &str) -> Result<T, String> {
     text.parse().map_err(|_| "a limit is a whole number from 1 up; there is no way to switch it off".to_owned())
+}
+
+/// How many days finished meets are kept: up to a hundred years.
+pub(super) fn days(text: &str) -> Result<u32, String> {
+    let days = text.parse().ok().filter(|days| (1..=36_500).contains(days));
+    days.ok_or_else(|| format!("{text} is not in 1..=36500; leave it out to keep finished meets"))
+}
+
+pub(super) fn days_in_file<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u32>, D::Error> {
+    days(&u32::deserialize(input)?.to_string()).map(Some).map_err(Error::custom)
+}
+
+pub(super) fn destination_in_file<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Destination>, D::Error> {
+    String::deserialize(input)?.parse().map(Some).map_err(Error::custom)
 }
 
 pub(super) fn listen_in_file<'de, D: Deserializer<'de>>(input: D) -> Result<Option<SocketAddr>, D::Error> {

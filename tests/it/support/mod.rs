@@ -15,6 +15,7 @@ pub mod socket;
 pub mod stream;
 pub mod tls;
 pub mod traces;
+pub mod webhook;
 
 pub use client::Client;
 pub use server::TestServer;
