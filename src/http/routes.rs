@@ -9,7 +9,7 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, health, measure, meets, pages, pushes, reply, sessions, state, updates, view_keys};
+use super::{App, cors, demo, events, health, meets, pages, pushes, reply, sessions, state, updates, view_keys};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
 pub const PATHS: [&str; 22] = [
@@ -57,8 +57,7 @@ fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), measure::measure))
-        .layer(middleware::from_fn(reply::render_problems))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), reply::attend))
         .layer(cors::layer(&app.options.allow_origins))
         .layer(no_sniff)
         .layer(no_referrer)
