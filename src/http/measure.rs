@@ -3,15 +3,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http;
-use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::metrics::Method;
+use crate::metrics::{Method, Metrics};
 use crate::wire::problem::Problem;
 
-use super::App;
 use super::routes::PATHS;
 
 /// What stands for every address that is no route.
@@ -21,24 +19,34 @@ const NO_ROUTE: &str = "none";
 #[derive(Clone, Copy)]
 pub(super) struct Waited;
 
-/// Counts a request when it is answered.
-pub(super) async fn measure(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let started = Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, |path| template(path.as_str()));
-    let method = method(request.method());
-    let response = next.run(request).await;
-    let took = response.extensions().get::<Waited>().is_none().then(|| started.elapsed());
-    app.metrics.requests.answered(route, method, response.status().as_u16(), took);
-    if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
-        app.metrics.requests.refused(problem.code);
+/// A request that is being answered.
+pub(super) struct Arrival {
+    at: Instant,
+    route: &'static str,
+    method: Method,
+}
+
+impl Arrival {
+    /// A request that has just come.
+    pub(super) fn of(request: &Request) -> Arrival {
+        let route = request.extensions().get::<MatchedPath>().map_or(NO_ROUTE, |path| template(path.as_str()));
+        Arrival { at: Instant::now(), route, method: method(request.method()) }
     }
-    response
+
+    /// Counts the answer to it, whose problem is not rendered yet.
+    pub(super) fn answered(self, metrics: &Metrics, response: &Response) {
+        let took = response.extensions().get::<Waited>().is_none().then(|| self.at.elapsed());
+        metrics.requests.answered(self.route, self.method, response.status().as_u16(), took);
+        if let Some(problem) = response.extensions().get::<Arc<Problem>>() {
+            metrics.requests.refused(problem.code);
+        }
+    }
 }
 
 /// The route as the table of paths has it, which writes the rest of a path like any other variable.
 fn template(matched: &str) -> &'static str {
-    let matched = matched.replace("{*", "{");
-    PATHS.iter().find(|path| **path == matched).copied().unwrap_or(NO_ROUTE)
+    let named = |name: &str| PATHS.iter().find(|path| **path == name).copied();
+    named(matched).or_else(|| named(&matched.replace("{*", "{"))).unwrap_or(NO_ROUTE)
 }
 
 fn method(method: &http::Method) -> Method {

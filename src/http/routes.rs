@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, finish, health, measure, meets, messages, pages, problems, publish, pushes, reply, sessions, socket, state,
-    updates, view_keys,
+    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, sessions, socket, state, updates,
+    view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -66,8 +66,7 @@ fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), measure::measure))
-        .layer(middleware::from_fn(reply::render_problems))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), reply::attend))
         .layer(cors::layer(Arc::clone(&app)))
         .layer(no_sniff)
         .layer(no_referrer)

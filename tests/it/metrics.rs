@@ -7,7 +7,6 @@ mod reading;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use liftrelay::http::Options;
 use liftrelay::meet::limits::FAILED_LOGINS_PER_MEET;
 use liftrelay::store::memory::Fault;
 
@@ -213,7 +212,7 @@ async fn a_damaged_meet_is_counted_once_it_is_open() {
 async fn nothing_that_a_client_sends_becomes_a_label() {
     const EVIL: &str = "evil\"} 1\nliftrelay_evil{x=\"\\";
     let one_line = EVIL.replace('\n', " ");
-    let server = TestServer::with(Options { create_key: None, ..options() }).await;
+    let server = TestServer::start().await;
     let body = json!({
         "thisLocationName": one_line, "password": PASSWORD, "meetName": one_line, "clientId": one_line,
         "locations": [{"locationName": one_line, "priority": 1}],
