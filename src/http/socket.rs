@@ -193,6 +193,7 @@ impl Socket {
     }
 
     async fn refuse(&mut self, problem: &Problem) -> Result<(), axum::Error> {
+        self.app.metrics.requests.refused(problem.code);
         self.send(problem_text(problem, &request_id(), &Method::CONNECT, "/v1/socket").into()).await
     }
 

@@ -153,6 +153,18 @@ label! {
 }
 
 label! {
+    /// What came of an attempt to hand published results over.
+    HandOver, "result", {
+        /// They are where the operator wanted them.
+        HandedOver = "handed-over",
+        /// It will be tried again.
+        Retried = "retried",
+        /// It was given up.
+        Failed = "failed",
+    }
+}
+
+label! {
     /// Why an open meet takes no updates.
     ReadOnly, "reason", {
         /// Its disk failed; it goes on by itself when the disk works again.

@@ -4,7 +4,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::label::{Each, Login, ReadOnly};
+use super::label::{Each, HandOver, Login, ReadOnly};
 
 /// Meets, sessions and view keys.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,8 @@ pub struct Meets {
     read_only: Each<ReadOnly, Gauge>,
     largest_lag: Gauge,
     created: Counter,
+    finished: Counter,
+    hand_overs: Each<HandOver, Counter>,
     logins: Each<Login, Counter>,
     sessions: Counter,
     view_keys: Counter,
@@ -34,12 +36,14 @@ pub struct Overview {
 impl Meets {
     pub(super) fn register(registry: &mut Registry) -> Meets {
         let meets = Meets::default();
-        let Meets { open, read_only, largest_lag, created, logins, sessions, view_keys } = &meets;
+        let Meets { open, read_only, largest_lag, created, finished, hand_overs, logins, sessions, view_keys } = &meets;
         registry.register("meets_open", "Meets in memory; others open when somebody asks for them", open.clone());
         registry.register("meets_read_only", "Open meets that take no updates", read_only.clone());
         let help = "Entries that the stream furthest behind lacks at this moment";
         registry.register_with_unit("stream_largest_lag", help, Unit::Other("entries".to_owned()), largest_lag.clone());
         registry.register("meets_created", "Meets created", created.clone());
+        registry.register("meets_finished", "Meets finished", finished.clone());
+        registry.register("hand_overs", "Attempts to hand published results over", hand_overs.clone());
         registry.register("logins", "Attempts to join a meet by password", logins.clone());
         registry.register("sessions_opened", "Sessions opened by creating or joining a meet", sessions.clone());
         registry.register("view_keys_created", "View keys created", view_keys.clone());
@@ -56,6 +60,16 @@ impl Meets {
     /// A meet was created.
     pub fn created(&self) {
         self.created.inc();
+    }
+
+    /// A meet was finished.
+    pub fn finished(&self) {
+        self.finished.inc();
+    }
+
+    /// Published results were to be handed over.
+    pub fn hand_over(&self, result: HandOver) {
+        self.hand_overs.of(result).inc();
     }
 
     /// Somebody tried to join a meet.

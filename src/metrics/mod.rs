@@ -17,7 +17,7 @@ use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-pub use label::{Acked, Login, Method, Protocol, ReadOnly, Restart, Role, Transport, Verdict};
+pub use label::{Acked, HandOver, Login, Method, Protocol, ReadOnly, Restart, Role, Transport, Verdict};
 pub use meets::{Meets, Overview};
 pub use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 pub use requests::Requests;

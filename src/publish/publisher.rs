@@ -11,6 +11,7 @@ use crate::meet::id::MeetId;
 use crate::meet::limits::{HANDOVER_PAUSE_MAX, HANDOVERS_AT_ONCE};
 use crate::meet::time::Timestamp;
 use crate::meet::update::Writer;
+use crate::metrics::HandOver;
 use crate::relay::live::{Fault, LiveMeet};
 use crate::relay::registry::Registry;
 use crate::store::{Stage, Store, StoreError};
@@ -137,6 +138,7 @@ impl Publisher {
         }
         outbox.save(store, id)?;
         if stays {
+            self.count(PublishStatus::HandedOver);
             return Ok(PublishStatus::HandedOver);
         }
         self.start(id, publish_id);
@@ -221,12 +223,22 @@ impl Publisher {
                 PublishStatus::Queued => info!(meet = %id, publish = %publish_id, reason, ?pause, "results will be handed over later"),
                 PublishStatus::Failed => warn!(meet = %id, publish = %publish_id, reason, "results could not be handed over"),
             }
+            self.count(*status);
             outbox.save(store, id)?;
         }
         if pause.is_none() {
             self.forget(id, publish_id);
         }
         Ok(pause)
+    }
+
+    /// Counts an attempt by what it came to.
+    fn count(&self, status: PublishStatus) {
+        self.registry.metrics().meets.hand_over(match status {
+            PublishStatus::HandedOver => HandOver::HandedOver,
+            PublishStatus::Queued => HandOver::Retried,
+            PublishStatus::Failed => HandOver::Failed,
+        });
     }
 
     /// No task takes care of this any more.

@@ -205,6 +205,7 @@ impl Desk {
         match moved.await {
             Ok(Ok(())) => {
                 info!(meet = %id, ?location, "meet finished");
+                self.metrics.meets.finished();
                 Ok(finished_at)
             }
             Ok(Err(error)) => {

@@ -26,7 +26,8 @@ impl Carrier {
             },
             Carrier::Socket(socket) => {
                 let mut answers = vec![socket.ask(message).await];
-                if answers[0]["updateAcks"].as_array().is_some_and(|acks| acks.len() < message["updates"].as_array().unwrap().len()) {
+                let acked = answers[0]["updateAcks"].as_array().map_or(0, Vec::len);
+                if answers[0]["msgType"] == "UPDATE_ACK" && acked < message["updates"].as_array().unwrap().len() {
                     answers.push(socket.answer().await);
                 }
                 answers
@@ -235,6 +236,37 @@ async fn one_message_pushes_and_pulls() {
         let synced = carrier.ask_one(&json!({"msgType": "SYNC", "sessionToken": bar, "after": 0, "updates": [update]})).await;
         assert_eq!(synced["msgType"], "SYNC_RESULT");
         assert_eq!((synced["updatesRelayed"].as_array().unwrap().len(), &synced["updateAcks"][0]["serverSeqNum"]), (2, &json!(2)));
+    }
+}
+
+/// The design's PUBLISH_MEET, and what ends a meet.
+#[tokio::test]
+async fn results_are_published_and_the_meet_is_finished() {
+    let server = TestServer::start().await;
+    for mut carrier in Carrier::of(&server).await {
+        let [id, foo, bar] = meet(&mut carrier).await;
+        carrier.ask_one(&update_init(&foo, "fooValue", 0)).await;
+        let publish = json!({
+            "msgType": "PUBLISH_MEET",
+            "sessionToken": foo,
+            "returnEmail": "meetdirector@example.com",
+            "oplCsv": include_str!("../data/kg-single-34.opl.csv"),
+        });
+        let ack = carrier.ask_one(&publish).await;
+        assert_eq!((&ack["msgType"], &ack["status"]), (&json!("PUBLISH_ACK"), &json!("handed-over")), "{ack}");
+        assert_eq!(carrier.ask_one(&publish).await["duplicate"], true);
+        let mut wrong = publish.clone();
+        wrong["oplCsv"] = json!("[opl.csv export file content]");
+        let refused = carrier.ask_one(&wrong).await;
+        assert_eq!(refused["errors"][0]["pointer"], "/oplCsv", "{refused}");
+        assert!(refused["detail"].as_str().unwrap().contains("line 1"), "{refused}");
+
+        let finish = json!({"msgType": "FINISH_MEET", "sessionToken": bar});
+        let finished = carrier.ask_one(&finish).await;
+        assert_eq!((&finished["msgType"], &finished["meetId"]), (&json!("MEET_FINISHED"), &id), "{finished}");
+        assert_eq!(carrier.ask_one(&finish).await, finished, "it can be sent again");
+        assert_eq!(carrier.ask_one(&update_init(&bar, "another", 1)).await["code"], "meet-finished");
+        assert_eq!(carrier.ask_one(&update_init(&foo, "fooValue", 0)).await["updateAcks"][0]["duplicate"], true);
     }
 }
 

@@ -244,3 +244,24 @@ async fn nothing_that_a_client_sends_becomes_a_label() {
         assert_eq!(scrape.get(sample), count, "{sample}");
     }
 }
+
+#[tokio::test]
+async fn the_end_of_a_meet_is_counted() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let results = json!({"returnEmail": "director@example.org", "oplCsv": include_str!("../data/lbs-25.opl.csv")});
+    for _ in 0..2 {
+        desk.post(&desk.of_meet("/publish"), &results).await.expect(202);
+        desk.post(&desk.of_meet("/finish"), &json!({})).await.expect(200);
+    }
+    desk.push(json!([{"updateKey": "a", "updateValue": 1}])).await.problem(409, "meet-finished");
+    let scrape = server.scrape().await;
+    for (sample, value) in [
+        ("liftrelay_hand_overs_total{result=\"handed-over\"}", 1.0),
+        ("liftrelay_hand_overs_total{result=\"retried\"}", 0.0),
+        ("liftrelay_meets_finished_total", 1.0),
+        ("liftrelay_pushes_total{outcome=\"finished\"}", 1.0),
+    ] {
+        assert_eq!(scrape.get(sample), value, "{sample}");
+    }
+}

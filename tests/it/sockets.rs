@@ -156,6 +156,32 @@ async fn the_end_of_a_session_is_told_and_closes_the_socket() {
     assert_eq!(socket.closed().await.0, CloseCode::Policy);
 }
 
+/// A stream of a finished meet stays open, and so does its socket.
+#[tokio::test]
+async fn a_finished_meet_is_told_and_the_socket_stays() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let mut socket = Socket::following(&desk, 0).await;
+    let mut other = Socket::following(&desk.viewer().await, 0).await;
+    let mut update = update(1);
+    update["sessionToken"] = json!(desk.token);
+    socket.ask(&update).await;
+    let finished = socket.ask(&json!({"msgType": "FINISH_MEET", "sessionToken": desk.token})).await;
+    for socket in [&mut socket, &mut other] {
+        assert_gapless(&socket.entries_until(1).await, 1);
+        let end = socket.expect("END").await;
+        assert_eq!((&end["reason"], &end["cursor"]), (&json!("finished"), &finished["cursor"]));
+    }
+    let clock = StoppedClock::stop();
+    clock.advance(Duration::from_secs(16)).await;
+    assert_eq!(other.expect("HEARTBEAT").await["headSeqNum"], 1);
+    drop(clock);
+    socket.send(&pull(&desk.token, json!({"lastServerSeq": 0}))).await;
+    while socket.next().await["msgType"] != "HELLO" {}
+    assert_gapless(&socket.entries_until(1).await, 1);
+    assert_eq!(socket.expect("END").await["reason"], "finished");
+}
+
 #[tokio::test]
 async fn a_socket_whose_session_has_ended_can_join_again() {
     let server = TestServer::start().await;

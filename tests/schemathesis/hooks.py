@@ -107,6 +107,7 @@ def before_call(context, case, kwargs):
     _drop_long_keys(case)
     _bring_cursors_down(case)
     _name_each_location_once(case.body)
+    _bring_results(case.body)
 
 
 def _visit_a_meet(case):
@@ -202,6 +203,22 @@ def _name_each_location_once(body):
         taken.add(location.get("locationName") if isinstance(name, str) else None)
     if locations and body["thisLocationName"] not in taken and isinstance(locations[0].get("locationName"), str):
         locations[0]["locationName"] = body["thisLocationName"]
+
+
+with open("tests/data/lbs-25.opl.csv", encoding="utf-8") as results:
+    RESULTS = results.read()
+EMAIL = re.compile(r'[^@\s,;:<>()"\[\]\\]+@[^@\s,;:<>()"\[\]\\]+')
+
+
+def _bring_results(body):
+    """No schema says what results look like. Any text that is not wrong by its type becomes some; the tests of publishing know
+    what is refused. An address that is hardly one becomes plain, as a pattern says less than the rules for mail."""
+    if not isinstance(body, dict):
+        return
+    if isinstance(body.get("oplCsv"), str) and body["oplCsv"]:
+        body["oplCsv"] = RESULTS
+    if EMAIL.fullmatch(str(body.get("returnEmail"))):
+        body["returnEmail"] = "director@example.org"
 
 
 @schemathesis.hook

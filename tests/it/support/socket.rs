@@ -124,8 +124,12 @@ impl Socket {
         self.answer().await
     }
 
-    /// The next answer.
+    /// The next answer. Heartbeats do not make it wait longer.
     pub async fn answer(&mut self) -> Value {
+        tokio::time::timeout(PATIENCE, self.next_answer()).await.expect("no answer came in time")
+    }
+
+    async fn next_answer(&mut self) -> Value {
         loop {
             let message = self.receive().await.expect("the socket closed");
             let is_news = NEWS.iter().any(|news| message["msgType"] == *news) && message["code"].is_null();
