@@ -1,8 +1,10 @@
 //! Request bodies: JSON, whole, in time, and not too large.
 
+use std::sync::Arc;
+
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::header::{CONTENT_TYPE, EXPECT};
+use axum::http::header::{CONTENT_TYPE, EXPECT, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -13,17 +15,19 @@ use crate::meet::limits::{BODY_DISCARD_MAX_BYTES, BODY_DISCARD_PAUSE, BODY_MAX_B
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
 use crate::wire::request::FromObject;
 
+use super::App;
+use super::budget::Share;
 use super::reply::invalid;
 
 /// A body read as `T`.
 #[derive(Debug)]
 pub(super) struct Json<T>(pub(super) T);
 
-impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
+impl<T: DeserializeOwned> FromRequest<Arc<App>> for Json<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Json<T>, Problem> {
-        let Text(bytes) = Text::from_request(request, state).await?;
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Json<T>, Problem> {
+        let Text(bytes) = Text::from_request(request, app).await?;
         parse(&bytes).map(Json)
     }
 }
@@ -32,12 +36,12 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
 #[derive(Debug)]
 pub(super) struct OptionalJson<T>(pub(super) T);
 
-impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> {
+impl<T: DeserializeOwned + Default> FromRequest<Arc<App>> for OptionalJson<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<OptionalJson<T>, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<OptionalJson<T>, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = collect(body, parts.headers.contains_key(EXPECT)).await?;
+        let bytes = collect(app, body, &parts.headers).await?;
         // Some clients name a type for a body that they do not send.
         if bytes.trim_ascii().is_empty() {
             return Ok(OptionalJson(T::default()));
@@ -47,9 +51,15 @@ impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> 
     }
 }
 
-/// A body without a type is taken as JSON; one with another type is not.
+/// A body without a type is taken as JSON; one with another type is not. A page must name the type, for only then does its
+/// browser ask beforehand whether a page of that origin may.
 fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(media_type) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else { return Ok(()) };
+    let Some(media_type) = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes) else {
+        if headers.contains_key(ORIGIN) {
+            return Err(Problem::new(Code::UnsupportedMediaType, "a page has to send Content-Type: application/json along"));
+        }
+        return Ok(());
+    };
     let text = String::from_utf8_lossy(media_type).to_ascii_lowercase();
     let essence = text.split(';').next().unwrap_or_default().trim();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
@@ -63,28 +73,31 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
 #[derive(Debug)]
 pub(super) struct Text(pub(super) Vec<u8>);
 
-impl<S: Sync> FromRequest<S> for Text {
+impl FromRequest<Arc<App>> for Text {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, _: &S) -> Result<Text, Problem> {
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Text, Problem> {
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        collect(body, parts.headers.contains_key(EXPECT)).await.map(Text)
+        collect(app, body, &parts.headers).await.map(Text)
     }
 }
 
-async fn collect(body: Body, waits: bool) -> Result<Vec<u8>, Problem> {
-    tokio::time::timeout(BODY_TIMEOUT, read(body, waits)).await.unwrap_or_else(|_| {
-        // There is no code for slowness: like any overload it asks for another try.
-        let seconds = BODY_TIMEOUT.as_secs();
-        Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
-    })
+async fn collect(app: &App, body: Body, headers: &HeaderMap) -> Result<Vec<u8>, Problem> {
+    let reading = read(body, headers.contains_key(EXPECT), app.budget.share());
+    tokio::time::timeout(BODY_TIMEOUT, reading).await.unwrap_or_else(|_| Err(slow()))
+}
+
+/// There is no code for slowness: like any overload it asks for another try.
+pub(super) fn slow() -> Problem {
+    let seconds = BODY_TIMEOUT.as_secs();
+    Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1)
 }
 
 /// Into one buffer: a body in a million chunks must not cost more than one in ten.
 ///
 /// A client that `waits` has said the size first and sends the rest when it is told to (Expect: 100-continue), so it need not.
-async fn read(mut body: Body, waits: bool) -> Result<Vec<u8>, Problem> {
+async fn read(mut body: Body, waits: bool, mut share: Share) -> Result<Vec<u8>, Problem> {
     let (mut size, announced) = (0, body.size_hint().lower());
     if announced > BODY_MAX_BYTES as u64 {
         let in_vain = waits || announced > BODY_DISCARD_MAX_BYTES as u64;
@@ -96,6 +109,7 @@ async fn read(mut body: Body, waits: bool) -> Result<Vec<u8>, Problem> {
         if size > BODY_MAX_BYTES {
             return discard(body, size).await;
         }
+        share.grow(data.len())?;
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)

@@ -15,7 +15,7 @@ use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
-use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet};
+use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet, Sync};
 
 use super::App;
 use super::access::{Access, Address, Editor, bearer, refuse_sessions_in, refused};
@@ -42,6 +42,8 @@ pub(super) struct Caller {
     create_key: Option<String>,
     /// A page from elsewhere: it reads with a view key, and nothing else.
     pub(super) only_views: bool,
+    /// Whether it hears of news anyway, so that nothing waits for them.
+    pub(super) follows: bool,
 }
 
 /// What a message comes to.
@@ -109,7 +111,11 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
         }
         "SYNC" => {
             let editor = caller.editor(app, &envelope).await?;
-            let (result, waited) = sync_updates(app, &editor, parse(text)?).await?;
+            let mut request: Sync = parse(text)?;
+            if caller.follows {
+                request.wait = 0.0;
+            }
+            let (result, waited) = sync_updates(app, &editor, request).await?;
             Ok(Reply::Said(StatusCode::OK, vec![Message::SyncResult(result)], waited))
         }
         "FINISH_MEET" => {
@@ -146,7 +152,7 @@ impl Caller {
         let shown = envelope.session_token.as_deref();
         let token = match shown {
             Some(text) => text.parse().map_err(|_| refused(Kind::Session)),
-            None => self.token.clone().ok_or_else(no_token),
+            None => self.token.clone().ok_or_else(|| if self.create_key.is_some() { refused(Kind::Session) } else { no_token() }),
         };
         let token = token.map_err(|problem| show(problem, shown))?;
         if token.kind == Kind::Session {
@@ -181,7 +187,11 @@ impl FromRequestParts<Arc<App>> for Caller {
         let params = Params::from_request_parts(parts, app).await?;
         refuse_sessions_in(&params)?;
         let bearer = bearer(&parts.headers);
-        let token = bearer.or_else(|| params.get("key")).and_then(|text| text.parse().ok());
-        Ok(Caller { address, token, create_key: bearer.map(str::to_owned), only_views: false })
+        let token = match (bearer, params.get("key")) {
+            (Some(text), _) => text.parse().ok(),
+            (None, Some(key)) => Some(key.parse().map_err(|_| refused(Kind::View))?),
+            (None, None) => None,
+        };
+        Ok(Caller { address, token, create_key: bearer.map(str::to_owned), only_views: false, follows: false })
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod body;
+mod budget;
 mod cors;
 mod demo;
 mod events;
@@ -41,6 +42,8 @@ use crate::publish::publisher::Publisher;
 use crate::relay::registry::Registry;
 use crate::store::files::Fsync;
 
+pub use budget::Budget;
+
 use serve::Front;
 use serve::room::Room;
 use serve::tls::Tls;
@@ -57,6 +60,8 @@ pub struct App {
     pub attempts: Attempts,
     /// Turns for folding earlier states.
     pub folds: Semaphore,
+    /// Room for what has not arrived whole.
+    pub budget: Budget,
     /// Places for connections.
     pub room: Arc<Room>,
     /// What is counted, of the meets too.
@@ -133,6 +138,7 @@ impl App {
             passwords: Passwords::default(),
             attempts: Attempts::new(options.failed_logins_per_meet, options.failed_logins_per_address),
             folds: Semaphore::new(FOLDS_MAX),
+            budget: Budget::default(),
             room: Arc::new(Room::new(options.max_connections.get())),
             options: watch::Sender::new(Arc::new(options)),
             stopping: CancellationToken::new(),

@@ -141,6 +141,10 @@ pub const STANDING_MAX_BYTES: usize = 1024 * 1024;
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive: 4 MiB over a slow hall network.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bytes of a body or message that any connection may hold before it is whole, whatever the others do.
+pub const UNFINISHED_FREE_BYTES: usize = 64 * 1024;
+/// Bytes beyond that in all connections together: sixty-four of the largest bodies at once, on a server of a few gigabytes.
+pub const UNFINISHED_MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Bytes that a connection buffers, and with that the largest request head.
 pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
 /// Bytes that the kernel keeps for one unread connection; its default lets a stalled reader hold 4 MB.

@@ -306,3 +306,16 @@ async fn a_meet_id_is_read_as_people_write_it_and_not_otherwise() {
         assert!(reply.body.contains("invalid-session"), "{bad}: {reply:?}");
     }
 }
+
+/// A body without a type needs no leave from the browser, so a page elsewhere could send one unasked.
+#[tokio::test]
+async fn pages_name_the_type_of_what_they_send() {
+    let server = TestServer::start().await;
+    let stranger = server.stranger();
+    let request = |origin: bool| {
+        let request = stranger.request(reqwest::Method::POST, "/v1/meets").body(Client::creation("desk").to_string());
+        if origin { request.header("origin", "https://elsewhere.example.org") } else { request }
+    };
+    stranger.send(request(true)).await.problem(415, "unsupported-media-type");
+    stranger.send(request(false)).await.expect(201);
+}

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
@@ -231,6 +233,79 @@ async fn messages_have_a_size_and_are_text() {
     assert_eq!((&refused["code"], &refused["status"]), (&json!("too-large"), &json!(413)));
     assert_eq!(socket.closed().await.0, CloseCode::Size);
     desk.set("lot", json!(1)).await;
+}
+
+#[tokio::test]
+async fn who_says_goodbye_is_answered() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    for mut socket in [server.socket().await, Socket::following(&desk, 0).await] {
+        let frame = CloseFrame { code: CloseCode::Normal, reason: "the meet is over".into() };
+        socket.socket.close(Some(frame)).await.unwrap();
+        assert_eq!(socket.closed().await.0, CloseCode::Normal);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_frame_is_told_by_its_code() {
+    let server = TestServer::start().await;
+    // Masked with zeros: a text that is not UTF-8, an opcode that is none, a reserved bit, a ping that is too long.
+    let frames: [(&[u8], CloseCode); 4] = [
+        (b"\x81\x82\0\0\0\0\xff\xfe", CloseCode::Invalid),
+        (b"\x83\x80\0\0\0\0", CloseCode::Protocol),
+        (b"\xc1\x80\0\0\0\0", CloseCode::Protocol),
+        (b"\x89\xfe\0\x7e\0\0\0\0", CloseCode::Protocol),
+    ];
+    for (bytes, code) in frames {
+        let mut socket = server.socket().await;
+        let padded = [bytes, &[0; 126]].concat();
+        socket.socket.get_mut().write_all(&padded).await.unwrap();
+        assert_eq!(socket.closed().await.0, code, "{bytes:?}");
+    }
+}
+
+/// Half a message takes room in the server, so it may not stay half for ever, whatever else comes in between.
+#[tokio::test]
+async fn a_large_message_has_to_arrive_in_time() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let mut socket = Socket::following(&desk, 0).await;
+    let clock = StoppedClock::stop();
+    // The first frame of a text, with more to come.
+    let mut half = b"\x01\xff\0\0\0\0\0\x10\0\0\0\0\0\0".to_vec();
+    half.resize(half.len() + 0x10_0000, b' ');
+    socket.socket.get_mut().write_all(&half).await.unwrap();
+    let told = loop {
+        clock.advance(Duration::from_secs(16)).await;
+        let message = socket.next().await;
+        if message["msgType"] != "HEARTBEAT" {
+            break message;
+        }
+    };
+    assert_eq!(told["code"], "overloaded", "{told}");
+    assert_eq!(socket.closed().await.0, CloseCode::Policy);
+}
+
+#[tokio::test]
+async fn a_sync_over_a_socket_holds_nothing_up() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let mut socket = Socket::following(&desk, 0).await;
+    let started = Instant::now();
+    let synced = socket.ask(&json!({"msgType": "SYNC", "sessionToken": desk.token, "after": 0, "wait": 25})).await;
+    assert_eq!(synced["msgType"], "SYNC_RESULT", "{synced}");
+    assert!(started.elapsed() < Duration::from_secs(10));
+}
+
+#[tokio::test]
+async fn wrong_keys_are_told_from_missing_ones() {
+    let server = TestServer::start().await;
+    let refused = Socket::try_open(&server.url, "?key=made-up", &[]).await;
+    let Err(Error::Http(response)) = refused.map(|_| ()) else { panic!("a made-up view key was taken") };
+    assert_eq!(response.status(), 401);
+    let stranger = server.stranger();
+    let told = stranger.with_token("made-up").post("/v1/messages", &update(1)).await.problem(401, "invalid-session");
+    assert!(!told["detail"].as_str().unwrap().contains("no token"), "{told}");
 }
 
 #[tokio::test]

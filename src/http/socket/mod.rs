@@ -1,21 +1,24 @@
 //! The WebSocket: messages both ways, and a stream of news once its client has joined a meet or pulled.
 
-use std::error::Error;
+mod handshake;
+
+use std::io;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::ws::{
-    CloseFrame, Message as Frame, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code, rejection::WebSocketUpgradeRejection,
-};
-use axum::extract::{Extension, State};
+use axum::extract::{Request as HttpRequest, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
+use futures_util::{SinkExt, StreamExt};
 use tokio::time::{Instant, Interval, MissedTickBehavior};
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::error::{Error, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
 use tracing::debug;
 
 use crate::meet::key::Key;
-use crate::meet::limits::{BODY_MAX_BYTES, HEARTBEAT_EVERY, PATHS_MAX, SOCKET_CLOSING, SOCKET_IDLE, SOCKET_SILENT};
+use crate::meet::limits::{BODY_TIMEOUT, HEARTBEAT_EVERY, PATHS_MAX, SOCKET_CLOSING, SOCKET_IDLE, SOCKET_SILENT};
 use crate::metrics::Transport;
 use crate::wire::message::EndReason;
 use crate::wire::problem::Problem;
@@ -24,32 +27,33 @@ use crate::wire::stream::Format;
 
 use super::App;
 use super::access::Access;
-use super::body::{malformed, too_large};
+use super::body::{malformed, slow, too_large};
+use super::budget::Full;
 use super::events::{EventStream, Request, Start};
 use super::messages::{Caller, Reply, answer};
 use super::reply::{Answer, invalid_at, problem_text, request_id};
 use super::serve::connection::has_stalled;
 use super::serve::room::Place;
+use handshake::Frames;
 
 /// `GET /v1/socket`
-pub(super) async fn open(
-    State(app): State<Arc<App>>,
-    mut caller: Caller,
-    headers: HeaderMap,
-    place: Option<Extension<Place>>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
-) -> Answer {
-    let upgrade = upgrade.map_err(|_| {
-        let detail = "this address speaks WebSocket; open one, or POST the same messages one by one to /v1/messages";
-        invalid_at("/header/upgrade", detail)
-    })?;
-    caller.only_views = is_foreign(&headers, &app.options().allow_origins);
-    let upgrade = upgrade.max_message_size(BODY_MAX_BYTES).max_frame_size(BODY_MAX_BYTES);
-    Ok(upgrade.on_upgrade(move |socket| async move {
+pub(super) async fn open(State(app): State<Arc<App>>, mut caller: Caller, mut request: HttpRequest) -> Answer {
+    let (response, upgrade) = handshake::accept(&mut request)?;
+    caller.only_views = is_foreign(request.headers(), &app.options().allow_origins);
+    caller.follows = true;
+    let place = request.extensions_mut().remove::<Place>();
+    tokio::spawn(async move {
         // The connection keeps its place among all connections until the socket is gone.
         let _place = place;
-        Socket::new(app, caller, socket).run().await;
-    }))
+        match upgrade.await {
+            Ok(upgraded) => {
+                let frames = handshake::frames(upgraded, &app.budget).await;
+                Socket::new(app, caller, frames).run().await;
+            }
+            Err(error) => debug!(%error, "a connection ended before it became a socket"),
+        }
+    });
+    Ok(response)
 }
 
 /// Whether a page of another origin opens the socket. Browsers do not ask beforehand as they do for requests.
@@ -65,7 +69,7 @@ fn is_foreign(headers: &HeaderMap, allowed: &[String]) -> bool {
 struct Socket {
     app: Arc<App>,
     caller: Caller,
-    socket: WebSocket,
+    socket: Frames,
     /// What this client follows.
     stream: Option<EventStream>,
     pings: Interval,
@@ -77,18 +81,21 @@ struct Socket {
 
 /// What a socket waits for.
 enum Wake {
-    Frame(Option<Result<Frame, axum::Error>>),
+    Frame(Option<Result<Frame, Error>>),
     /// The next piece of the stream; `None` at its end.
     Piece(Option<Bytes>),
     Ping,
     Stop,
 }
 
+/// More than the head of any frame takes.
+const FRAME_HEAD_MAX_BYTES: usize = 14;
+
 /// Why a socket closes: a close code of RFC 6455, and the reason for a person.
-type Closing = (u16, &'static str);
+type Closing = (CloseCode, &'static str);
 
 impl Socket {
-    fn new(app: Arc<App>, caller: Caller, socket: WebSocket) -> Socket {
+    fn new(app: Arc<App>, caller: Caller, socket: Frames) -> Socket {
         let mut pings = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let now = Instant::now();
@@ -107,7 +114,7 @@ impl Socket {
     }
 
     /// The other end is gone, or takes nothing any more.
-    fn gone(&self, error: &axum::Error) {
+    fn gone(&self, error: &Error) {
         if has_stalled(error) {
             self.app.metrics.connections.stalled();
         }
@@ -124,7 +131,7 @@ impl Socket {
             }
         };
         tokio::select! {
-            frame = socket.recv() => Wake::Frame(frame),
+            frame = socket.next() => Wake::Frame(frame),
             piece = piece => Wake::Piece(piece),
             _ = pings.tick() => Wake::Ping,
             // A stream tells its reader itself.
@@ -132,34 +139,46 @@ impl Socket {
         }
     }
 
-    async fn go_on(&mut self, wake: Wake) -> Result<Option<Closing>, axum::Error> {
+    async fn go_on(&mut self, wake: Wake) -> Result<Option<Closing>, Error> {
         match wake {
             Wake::Piece(Some(piece)) => {
                 self.used = Instant::now();
                 self.send(piece).await?;
             }
             Wake::Piece(None) => {
-                return Ok(Some(self.stream.as_ref().and_then(EventStream::ended).map_or((close_code::NORMAL, ""), closing)));
+                return Ok(Some(self.stream.as_ref().and_then(EventStream::ended).map_or((CloseCode::Normal, ""), closing)));
             }
             Wake::Ping => return self.ping().await,
             Wake::Stop => return Ok(Some(closing(EndReason::Shutdown))),
-            Wake::Frame(None | Some(Ok(Frame::Close(_)))) => return Ok(Some((close_code::NORMAL, ""))),
+            Wake::Frame(None | Some(Ok(Frame::Close(_)))) => return Ok(Some((CloseCode::Normal, ""))),
             Wake::Frame(Some(Err(error))) => return self.broken(error).await.map(Some),
-            Wake::Frame(Some(Ok(frame))) => {
-                self.heard = Instant::now();
-                match frame {
-                    Frame::Text(text) => self.message(text.as_bytes()).await?,
-                    Frame::Binary(_) => self.refuse(&malformed("the frame is binary; send JSON as a text frame")).await?,
-                    // Pings are answered by the library.
-                    _ => {}
-                }
-            }
+            Wake::Frame(Some(Ok(frame))) => self.frame(frame).await?,
         }
         Ok(None)
     }
 
+    async fn frame(&mut self, frame: Frame) -> Result<(), Error> {
+        self.heard = Instant::now();
+        let share = &mut self.socket.get_mut().share;
+        match frame {
+            Frame::Text(text) => {
+                share.finish();
+                self.message(text.as_bytes()).await
+            }
+            Frame::Binary(_) => {
+                share.finish();
+                self.refuse(&malformed("the frame is binary; send JSON as a text frame")).await
+            }
+            // Pings are answered by the library. They may come in the middle of a message.
+            other => {
+                share.shrink(other.len() + FRAME_HEAD_MAX_BYTES);
+                Ok(())
+            }
+        }
+    }
+
     /// Carries out a message of the client and answers it.
-    async fn message(&mut self, text: &[u8]) -> Result<(), axum::Error> {
+    async fn message(&mut self, text: &[u8]) -> Result<(), Error> {
         let reply = match answer(&self.app, &self.caller, text).await {
             Ok(reply) => reply,
             Err(problem) => return self.refuse(&problem).await,
@@ -192,35 +211,47 @@ impl Socket {
         self.stream = Some(EventStream::open(Arc::clone(&self.app), access, request, Transport::Socket));
     }
 
-    async fn refuse(&mut self, problem: &Problem) -> Result<(), axum::Error> {
+    async fn refuse(&mut self, problem: &Problem) -> Result<(), Error> {
         self.app.metrics.requests.refused(problem.code);
         self.send(problem_text(problem, &request_id(), &Method::CONNECT, "/v1/socket").into()).await
     }
 
     /// Finds out whether the other end is still there, and whether it wants anything.
-    async fn ping(&mut self) -> Result<Option<Closing>, axum::Error> {
+    async fn ping(&mut self) -> Result<Option<Closing>, Error> {
         if self.heard.elapsed() > SOCKET_SILENT {
             debug!("a socket does not answer pings");
-            return Ok(Some((close_code::POLICY, "no pong came")));
+            return Ok(Some((CloseCode::Policy, "no pong came")));
         }
         if self.stream.is_none() && self.used.elapsed() > SOCKET_IDLE {
-            return Ok(Some((close_code::POLICY, "join a meet or pull; POST /v1/messages takes single messages")));
+            return Ok(Some((CloseCode::Policy, "join a meet or pull; POST /v1/messages takes single messages")));
+        }
+        if self.socket.get_ref().share.large_since().is_some_and(|since| since.elapsed() > BODY_TIMEOUT) {
+            self.refuse(&slow()).await?;
+            return Ok(Some((CloseCode::Policy, "the message did not arrive in time")));
         }
         self.socket.send(Frame::Ping(Bytes::new())).await?;
         Ok(None)
     }
 
     /// After a frame that cannot be read nothing behind it can be read.
-    async fn broken(&mut self, error: axum::Error) -> Result<Closing, axum::Error> {
-        let Some(tungstenite::Error::Capacity(_)) = error.source().and_then(|source| source.downcast_ref()) else { return Err(error) };
-        self.refuse(&too_large()).await?;
-        Ok((close_code::SIZE, "the message is too large"))
+    async fn broken(&mut self, error: Error) -> Result<Closing, Error> {
+        let is_full = |error: &io::Error| error.get_ref().is_some_and(|inner| inner.is::<Full>());
+        let (problem, closing) = match error {
+            Error::Capacity(_) => (too_large(), (CloseCode::Size, "the message is too large")),
+            Error::Utf8(_) => (malformed("the text is not UTF-8"), (CloseCode::Invalid, "the text is not UTF-8")),
+            Error::Io(error) if is_full(&error) => (Full.into(), (CloseCode::Again, "too much arrives at once")),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Err(error),
+            Error::Protocol(_) => return Ok((CloseCode::Protocol, "a frame is not as RFC 6455 has it")),
+            error => return Err(error),
+        };
+        self.refuse(&problem).await?;
+        Ok(closing)
     }
 
     /// Sends JSON, which lines of a stream end with a line feed.
-    async fn send(&mut self, json: Bytes) -> Result<(), axum::Error> {
+    async fn send(&mut self, json: Bytes) -> Result<(), Error> {
         let line = json.strip_suffix(b"\n").map_or(json.len(), <[u8]>::len);
-        let text = Utf8Bytes::try_from(json.slice(..line)).map_err(axum::Error::new)?;
+        let text = Utf8Bytes::try_from(json.slice(..line)).map_err(|_| Error::Utf8("what was to be sent".to_owned()))?;
         self.socket.send(Frame::Text(text)).await
     }
 
@@ -229,9 +260,9 @@ impl Socket {
         self.stream = None;
         let frame = CloseFrame { code, reason: Utf8Bytes::from_static(reason) };
         let closing = async {
-            self.socket.send(Frame::Close(Some(frame))).await?;
-            while let Some(Ok(_)) = self.socket.recv().await {}
-            Ok::<_, axum::Error>(())
+            // Where the other end has begun this fails, and reading on sends the answer that is owed.
+            let _ = self.socket.send(Frame::Close(Some(frame))).await;
+            while let Some(Ok(_)) = self.socket.next().await {}
         };
         let _ = tokio::time::timeout(SOCKET_CLOSING, closing).await;
     }
@@ -239,10 +270,10 @@ impl Socket {
 
 fn closing(reason: EndReason) -> Closing {
     match reason {
-        EndReason::Finished => (close_code::NORMAL, "the meet is finished"),
-        EndReason::Shutdown => (close_code::AWAY, "the server stops"),
-        EndReason::Expired => (close_code::POLICY, "the session or view key has expired"),
-        EndReason::Revoked => (close_code::POLICY, "the session or view key was ended"),
+        EndReason::Finished => (CloseCode::Normal, "the meet is finished"),
+        EndReason::Shutdown => (CloseCode::Away, "the server stops"),
+        EndReason::Expired => (CloseCode::Policy, "the session or view key has expired"),
+        EndReason::Revoked => (CloseCode::Policy, "the session or view key was ended"),
     }
 }
 
