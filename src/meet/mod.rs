@@ -14,6 +14,7 @@ pub mod log;
 pub mod name;
 pub mod outcome;
 mod redact;
+pub mod restore;
 pub mod settings;
 mod standing;
 pub mod state;
@@ -24,6 +25,7 @@ pub mod update;
 pub mod value;
 pub mod word;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use answers::{Answer, Answers, WriterId};
@@ -124,7 +126,13 @@ impl Meet {
         {
             return Decision::Stale { since: batch.after.unwrap_or(if_head).seq };
         }
-        Apply { writer, batch, now, head: self.log.head(), meet: self, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }.run()
+        Apply::new(self, writer, batch, now).run()
+    }
+
+    /// Carries out a commit of another branch, whose author had also seen what was `carried` over from there before.
+    fn apply_carried(&mut self, batch: &Batch, now: Timestamp, carried: &HashSet<u64>) -> Decision {
+        let writer = self.answers.writer(&batch.writer);
+        Apply { carried: Some(carried), ..Apply::new(self, writer, batch, now) }.run()
     }
 
     /// Adds an entry that was stored before, as [`Meet::apply`] had committed it.
@@ -214,9 +222,18 @@ struct Apply<'a> {
     now: Timestamp,
     /// The head before the batch.
     head: u64,
+    /// What the author of a commit of another branch had seen above its `after`.
+    carried: Option<&'a HashSet<u64>>,
     steps: Vec<Step>,
     outcomes: Vec<Outcome>,
     records: Vec<Record>,
+}
+
+impl<'a> Apply<'a> {
+    fn new(meet: &'a mut Meet, writer: WriterId, batch: &'a Batch, now: Timestamp) -> Apply<'a> {
+        let head = meet.log.head();
+        Apply { meet, batch, writer, now, head, carried: None, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }
+    }
 }
 
 impl Apply<'_> {
@@ -323,6 +340,7 @@ impl Apply<'_> {
             writer: self.writer,
             priority: self.batch.priority,
             after,
+            carried: self.carried,
         })
     }
 
@@ -364,7 +382,10 @@ impl Apply<'_> {
         Outcome::Acked(Ack { merged: true, ..place.ack(number) })
     }
 
-    fn refuse(&mut self, place: Place, update: &Proposal, refusal: Refusal) -> Outcome {
+    fn refuse(&mut self, place: Place, update: &Proposal, mut refusal: Refusal) -> Outcome {
+        if self.carried.is_some() {
+            refusal = Refusal { code: UpdateCode::RecoveredOver, conflict: true, ..refusal };
+        }
         if self.batch.mode == Mode::Each {
             self.remember(update, Note::Refused(Box::new(refusal.clone())));
         }

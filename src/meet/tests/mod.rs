@@ -10,6 +10,7 @@ mod oracle;
 mod properties;
 mod request;
 mod resends;
+mod restore;
 mod scripts;
 mod tree;
 mod vectors;
