@@ -1,7 +1,5 @@
 //! The demo: a real meet, replayed lap after lap at a pace that can be watched.
 
-use std::fs::OpenOptions;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +17,7 @@ use crate::meet::settings::Settings;
 use crate::meet::update::{Batch, Mode, Op, Proposal, Writer};
 use crate::relay::live::{Fault, LiveMeet};
 use crate::relay::registry::MeetSpec;
-use crate::store::files::private_file;
+use crate::store::files::{Fsync, replace_file};
 
 /// The trace of a meet of 34 lifters; their names are invented, the lifting is real
 /// (data of the OpenPowerlifting project, <https://www.openpowerlifting.org>).
@@ -146,8 +144,8 @@ impl Demo {
     fn remember(&self, meets: impl IntoIterator<Item = MeetId>) {
         let meet_ids = meets.into_iter().map(MeetId::digits).collect();
         let note = serde_json::to_vec(&Note { meet_ids }).unwrap_or_default();
-        let write = || private_file(&self.note, OpenOptions::new().write(true).create(true).truncate(true))?.write_all(&note);
-        if let Err(error) = write() {
+        // Whole, for a crash that cut it would leave a meet that nobody clears away.
+        if let Err(error) = replace_file(&self.note, &note, Fsync::Always) {
             warn!(%error, "the demo's note could not be written");
         }
     }

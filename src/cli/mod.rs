@@ -1,10 +1,14 @@
 //! The program: `liftrelay serve` and its companions. stdout carries data, stderr is for people.
 
+mod certificates;
 mod config;
 mod demo;
+mod greet;
 mod logging;
+mod reload;
 mod serve;
 mod server_key;
+mod systemd;
 mod verify;
 
 use std::io::Write;

@@ -1,23 +1,28 @@
 //! `liftrelay serve`
 
-use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
+use crate::http::App;
+use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
-use crate::http::{App, Options, routes};
+use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
-use crate::store::files::{FileStore, Fsync};
+use crate::store::files::FileStore;
 
-use super::config::{Config, LogFormat, ServeArgs};
+use super::config::{Config, ServeArgs};
 use super::demo::Demo;
-use super::{Exit, logging, print, server_key, tell};
+use super::greet::Greeting;
+use super::reload::Reload;
+use super::{Exit, certificates, logging, print, server_key, systemd, tell};
 
 /// How long the first lap may hold up the start.
 const DEMO_START: Duration = Duration::from_secs(5);
@@ -26,69 +31,109 @@ const DEMO_CLEARING: Duration = Duration::from_millis(200);
 
 /// Runs the server until a signal stops it.
 pub(super) fn run(args: ServeArgs) -> Exit {
+    let refused = |exit, problem: String| {
+        tell(&format!("liftrelay: {problem}"));
+        exit
+    };
     let config = match args.resolve() {
         Ok(config) => config,
-        Err(problem) => {
-            tell(&format!("liftrelay: {problem}"));
-            return Exit::Usage;
-        }
+        Err(problem) => return refused(Exit::Usage, problem),
     };
-    match start(&config) {
+    let done = if args.print_config { config.to_toml().map(|text| print(&text)) } else { start(args, &config) };
+    match done {
         Ok(()) => Exit::Done,
-        Err(problem) => {
-            tell(&format!("liftrelay: {problem}"));
-            Exit::Refused
-        }
+        Err(problem) => refused(Exit::Refused, problem),
     }
 }
 
-fn start(config: &Config) -> Result<(), String> {
-    let store = FileStore::open(&config.data_dir, config.fsync).map_err(|error| error.to_string())?;
+fn start(args: ServeArgs, config: &Config) -> Result<(), String> {
+    let store = FileStore::open(&config.data_dir, config.fsync()).map_err(|error| error.to_string())?;
     let key_path = config.server_key_file.clone().unwrap_or_else(|| server_key::default_path(&config.data_dir));
     let key = server_key::load_or_make(&key_path, &config.data_dir)?;
     logging::start(config.log, &config.data_dir).map_err(|error| format!("diag.log cannot be opened: {error}"))?;
     if let Some(meet) = server_key::made_by_another(&key, &config.data_dir) {
         error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
     }
-    let registry = Registry::new(Arc::new(store), key, Clock::default());
-    let options = Options {
-        create_key: config.create_key.clone(),
-        allow_origins: config.allow_origins.clone(),
-        trusted_proxies: config.trusted_proxies.clone(),
-        fsync: config.fsync,
-    };
-    let app = App::new(registry, options);
+    let tls = certificates::start(config)?;
+    let registry = Arc::new(Registry::new(Arc::new(store), key, Clock::default()));
+    let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to)?;
+    let app = App::with_publisher(registry, publisher, config.options());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
-    let served = runtime.block_on(run_server(config, &key_path, app));
+    let served = runtime.block_on(async {
+        // From here on SIGHUP no longer ends the process.
+        let hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;
+        let reload = Reload::new(args, config, Arc::clone(&app), tls.clone());
+        run_server(config, &key_path, app, tls, reload, hangup).await
+    });
     // Whatever still runs has nothing that anyone was told of.
     runtime.shutdown_background();
     served
 }
 
-async fn run_server(config: &Config, key_path: &Path, app: Arc<App>) -> Result<(), String> {
+async fn run_server(
+    config: &Config,
+    key_path: &Path,
+    app: Arc<App>,
+    tls: Option<Tls>,
+    reload: Reload,
+    hangup: Signal,
+) -> Result<(), String> {
     let listener = listen(config.listen).map_err(|error| format!("cannot listen on {}: {error}", config.listen))?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    let metrics = config.metrics_listen.map(|address| MetricsServer::start(address, &app)).transpose()?;
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
-    let demo = config.demo_speed.map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
+    tokio::spawn(look_after_finished(Arc::clone(&app), config.keep_finished()));
+    let demo = config.demo_speed().map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     if demo.is_some() {
         // Whoever connects meanwhile waits in the backlog, and finds the demo there.
         let mut lap = app.demo.subscribe();
         let _ = tokio::time::timeout(DEMO_START, lap.wait_for(Option::is_some)).await;
     }
-    let stopping = app.stopping.clone();
-    let server = tokio::spawn(serve(listener, routes::router(app), stopping));
-    greet(config, key_path, address);
+    let server = tokio::spawn(serve(listener, app.front(tls)));
+    let greeting = Greeting { config, key_path, address, metrics: metrics.as_ref().map(|metrics| metrics.address), app: &app };
+    greeting.print();
     if let Some(path) = &config.ready_file {
-        write_ready(path, address).map_err(|error| format!("{}: {error}", path.display()))?;
+        greeting.write_ready(path).map_err(|error| format!("{}: {error}", path.display()))?;
     }
+    systemd::ready();
+    systemd::status(&greeting.url(), &app);
+    tokio::spawn(reload.at(hangup));
+    tokio::spawn(systemd::watchdog(Arc::clone(&app), greeting.url()));
     server.await.map_err(|error| error.to_string())?;
+    if let Some(metrics) = metrics {
+        metrics.server.await.map_err(|error| error.to_string())?;
+    }
     if let Some(demo) = demo {
         let _ = tokio::time::timeout(DEMO_CLEARING, demo).await;
     }
     info!("stopped");
     Ok(())
+}
+
+/// The listener of `--metrics-listen`.
+struct MetricsServer {
+    address: SocketAddr,
+    server: JoinHandle<()>,
+}
+
+impl MetricsServer {
+    /// Serves metrics until the application stops.
+    fn start(address: SocketAddr, app: &Arc<App>) -> Result<MetricsServer, String> {
+        let listener = listen(address).map_err(|error| format!("cannot listen on {address} for metrics: {error}"))?;
+        let address = listener.local_addr().map_err(|error| error.to_string())?;
+        let server = tokio::spawn(serve(listener, app.operators_front()));
+        Ok(MetricsServer { address, server })
+    }
+}
+
+/// Hands over what the last run did not get done, then removes finished meets that are old enough.
+async fn look_after_finished(app: Arc<App>, keep: Option<Duration>) {
+    app.publisher.resume().await;
+    if let Some(keep) = keep {
+        app.registry.keep_finished(keep, |id| app.publisher.is_busy_with(id)).await;
+    }
 }
 
 /// The first SIGTERM or SIGINT stops in order, a second one at once.
@@ -104,61 +149,9 @@ fn stop_on_signals(stopping: CancellationToken) -> std::io::Result<()> {
                 std::process::exit(Exit::Refused as i32);
             }
             info!("stopping");
+            systemd::stopping();
             stopping.cancel();
         }
     });
     Ok(())
-}
-
-/// Where it listens, for scripts; everything else, for people.
-fn greet(config: &Config, key_path: &Path, address: SocketAddr) {
-    let shown = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()).display().to_string();
-    let urls = urls(address);
-    for url in &urls {
-        print(&format!("listening on {url}"));
-    }
-    let first = urls.first().cloned().unwrap_or_default();
-    // A log in JSON is read by programs, line by line.
-    let tell = |text: &str| if config.log == LogFormat::Json { info!("{}", text.trim()) } else { tell(text) };
-    tell(&format!("  meets are kept in {}", shown(&config.data_dir)));
-    tell(&format!("  the server key is {} (keep a copy: with it, clients can bring lost meets back)", shown(key_path)));
-    if config.demo_speed.is_some() {
-        tell(&format!("  a demo meet is on: open {first}/ in a browser, or run  curl -N '{first}/demo/events?snapshot=1'"));
-    } else {
-        tell(&format!("  open {first}/ in a browser to see how to create a meet; --demo shows a live one"));
-    }
-    tell("  Ctrl-C stops");
-    if config.fsync == Fsync::Never {
-        warn!("--fsync never: a power cut loses what was acked; use it for benchmarks only");
-    }
-    if !address.ip().is_loopback() {
-        warn!("plain HTTP on an address that others can reach: passwords travel unencrypted unless a proxy adds TLS");
-    }
-}
-
-/// Every address that the server can be reached at.
-fn urls(address: SocketAddr) -> Vec<String> {
-    let url = |ip: IpAddr| format!("http://{}", SocketAddr::new(ip, address.port()));
-    if !address.ip().is_unspecified() {
-        return vec![url(address.ip())];
-    }
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
-    let reachable = |ip: &IpAddr| match ip {
-        IpAddr::V4(_) => true,
-        // Link-local addresses need a zone, which no URL of a browser takes.
-        IpAddr::V6(ip) => address.is_ipv6() && !ip.is_unicast_link_local(),
-    };
-    let mut ips: Vec<IpAddr> = interfaces.iter().map(if_addrs::Interface::ip).filter(reachable).collect();
-    ips.sort_by_key(|ip| !ip.is_loopback());
-    ips.into_iter().map(url).collect()
-}
-
-/// Appears whole or not at all, so that whoever waits for it can read it at once.
-fn write_ready(path: &Path, address: SocketAddr) -> std::io::Result<()> {
-    let url = urls(address).into_iter().next().unwrap_or_else(|| format!("http://{address}"));
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let fresh = PathBuf::from(fresh);
-    std::fs::write(&fresh, format!("{url}\n"))?;
-    std::fs::rename(&fresh, path)
 }

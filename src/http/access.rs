@@ -13,6 +13,7 @@ use crate::auth::roster::{Grant, Holder};
 use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::meet::update::Writer;
+use crate::metrics::Role;
 use crate::relay::live::LiveMeet;
 use crate::wire::audience::Audience;
 use crate::wire::problem::{Code, Problem};
@@ -39,6 +40,13 @@ impl Access {
 
     pub(super) fn audience(&self) -> Audience {
         self.live.audience(&self.grant.holder)
+    }
+
+    pub(super) fn role(&self) -> Role {
+        match self.grant.holder {
+            Holder::Editor { .. } => Role::Editor,
+            Holder::Viewer { .. } => Role::Viewer,
+        }
     }
 
     /// The same as someone who may also write.
@@ -146,7 +154,7 @@ impl FromRequestParts<Arc<App>> for Address {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Address, Problem> {
         let peer = parts.extensions.get::<Peer>();
         let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(peer)| peer.ip().to_canonical());
-        Ok(Address(forwarded(&parts.headers, peer, &app.options.trusted_proxies)))
+        Ok(Address(forwarded(&parts.headers, peer, &app.options().trusted_proxies)))
     }
 }
 

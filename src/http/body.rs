@@ -2,13 +2,14 @@
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, Request};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, HeaderValue};
+use bytes::Bytes;
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::{Path, Segment};
 
-use crate::meet::limits::{BODY_MAX_BYTES, BODY_TIMEOUT};
+use crate::meet::limits::{BODY_DISCARD_MAX_BYTES, BODY_DISCARD_PAUSE, BODY_MAX_BYTES, BODY_TIMEOUT};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
 use crate::wire::request::FromObject;
 
@@ -24,6 +25,25 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, state: &S) -> Result<Json<T>, Problem> {
         let Text(bytes) = Text::from_request(request, state).await?;
         parse(&bytes).map(Json)
+    }
+}
+
+/// A body that may be left out.
+#[derive(Debug)]
+pub(super) struct OptionalJson<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Default, S: Sync> FromRequest<S> for OptionalJson<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, _: &S) -> Result<OptionalJson<T>, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = collect(body, parts.headers.contains_key(EXPECT)).await?;
+        // Some clients name a type for a body that they do not send.
+        if bytes.trim_ascii().is_empty() {
+            return Ok(OptionalJson(T::default()));
+        }
+        check_type(&parts.headers)?;
+        parse(&bytes).map(OptionalJson)
     }
 }
 
@@ -49,12 +69,12 @@ impl<S: Sync> FromRequest<S> for Text {
     async fn from_request(request: Request, _: &S) -> Result<Text, Problem> {
         let (parts, body) = request.into_parts();
         check_type(&parts.headers)?;
-        collect(body).await.map(Text)
+        collect(body, parts.headers.contains_key(EXPECT)).await.map(Text)
     }
 }
 
-async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
-    tokio::time::timeout(BODY_TIMEOUT, read(body)).await.unwrap_or_else(|_| {
+async fn collect(body: Body, waits: bool) -> Result<Vec<u8>, Problem> {
+    tokio::time::timeout(BODY_TIMEOUT, read(body, waits)).await.unwrap_or_else(|_| {
         // There is no code for slowness: like any overload it asks for another try.
         let seconds = BODY_TIMEOUT.as_secs();
         Err(Problem::new(Code::Overloaded, format!("the body did not arrive within {seconds} s; send smaller batches")).retry_after(1))
@@ -62,21 +82,43 @@ async fn collect(body: Body) -> Result<Vec<u8>, Problem> {
 }
 
 /// Into one buffer: a body in a million chunks must not cost more than one in ten.
-async fn read(mut body: Body) -> Result<Vec<u8>, Problem> {
-    // Who says the size first, and waits with the rest (Expect: 100-continue), need not send it.
-    if body.size_hint().lower() > BODY_MAX_BYTES as u64 {
-        return Err(too_large());
+///
+/// A client that `waits` has said the size first and sends the rest when it is told to (Expect: 100-continue), so it need not.
+async fn read(mut body: Body, waits: bool) -> Result<Vec<u8>, Problem> {
+    let (mut size, announced) = (0, body.size_hint().lower());
+    if announced > BODY_MAX_BYTES as u64 {
+        let in_vain = waits || announced > BODY_DISCARD_MAX_BYTES as u64;
+        return if in_vain { Err(too_large()) } else { discard(body, size).await };
     }
     let mut bytes = Vec::new();
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| malformed("the body did not arrive whole"))?;
-        let Ok(data) = frame.into_data() else { continue };
-        if bytes.len() + data.len() > BODY_MAX_BYTES {
-            return Err(too_large());
+    while let Some(data) = next(&mut body).await? {
+        size += data.len();
+        if size > BODY_MAX_BYTES {
+            return discard(body, size).await;
         }
         bytes.extend_from_slice(&data);
     }
     Ok(bytes)
+}
+
+async fn next(body: &mut Body) -> Result<Option<Bytes>, Problem> {
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| malformed("the body did not arrive whole"))?.into_data() {
+            return Ok(Some(data));
+        }
+    }
+    Ok(None)
+}
+
+/// Reads the rest before it refuses, as long as it keeps coming: proxies, and clients that send all before they listen, would
+/// only see a broken connection.
+async fn discard<T>(mut body: Body, mut size: usize) -> Result<T, Problem> {
+    while size < BODY_DISCARD_MAX_BYTES
+        && let Ok(Ok(Some(data))) = tokio::time::timeout(BODY_DISCARD_PAUSE, next(&mut body)).await
+    {
+        size += data.len();
+    }
+    Err(too_large())
 }
 
 pub(super) fn too_large() -> Problem {

@@ -6,19 +6,22 @@ use axum::http::header::{
 };
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
+use std::sync::Arc;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::auth::token::{Kind, Token};
 
+use super::App;
 use super::access::bearer;
 
-pub(super) fn layer(allowed: &[String]) -> CorsLayer {
-    let allowed: Vec<HeaderValue> = allowed.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+pub(super) fn layer(app: Arc<App>) -> CorsLayer {
+    // Asked for every request: the operator may allow others while the server runs.
+    let allowed = move |origin: &HeaderValue| app.options().allow_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
     let last_event_id = HeaderName::from_static("last-event-id");
     let request_id = HeaderName::from_static("x-request-id");
     CorsLayer::new()
-        .allow_origin(AllowOrigin::predicate(move |origin, parts| allowed.contains(origin) || only_views(parts)))
+        .allow_origin(AllowOrigin::predicate(move |origin, parts| allowed(origin) || only_views(parts)))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
         .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, last_event_id])
         .expose_headers([ETAG, LOCATION, RETRY_AFTER, request_id])

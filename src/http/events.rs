@@ -18,15 +18,17 @@ use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
 use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
 use crate::meet::outcome::LostCursor;
+use crate::metrics::{self, Restart, Transport};
 use crate::relay::follower::Follower;
-use crate::relay::presence::Connection;
+use crate::relay::presence;
 use crate::wire::audience::Audience;
-use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply, Status};
+use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::stream::Format;
 
 use super::App;
 use super::access::Access;
+use super::measure::Waited;
 use super::params::{Params, read_cursor};
 use super::reply::{Answer, invalid_at};
 
@@ -34,12 +36,13 @@ use super::reply::{Answer, invalid_at};
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
-    let stream = EventStream::open(app, access, &request);
+    let stream = EventStream::open(app, access, &request, format.into());
     let body = futures_util::stream::unfold(stream, |mut stream| async {
         let bytes = stream.next().await?;
         Some((Ok::<_, Infallible>(bytes), stream))
     });
     let mut response = Response::new(Body::from_stream(body));
+    response.extensions_mut().insert(Waited);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
@@ -126,13 +129,16 @@ pub(super) struct EventStream {
     /// What comes before the log's own events.
     opening: VecDeque<Bytes>,
     heartbeats: Interval,
-    connection: Connection,
+    presence: presence::Stream,
+    counted: metrics::Stream,
     /// When the reader wanted it to end.
     deadline: Option<Instant>,
     /// When the grant has lived its time.
     expiry: Option<Instant>,
     /// Why the stream has ended, once its reader was told.
     ended: Option<EndReason>,
+    /// Whether the reader knows that nothing but heartbeats will come.
+    told_finished: bool,
 }
 
 /// What a stream waits for.
@@ -140,16 +146,21 @@ enum Wake {
     News,
     Heartbeat,
     Deadline,
+    Finished,
     End(EndReason),
 }
 
 impl EventStream {
-    pub(super) fn open(app: Arc<App>, access: Access, request: &Request) -> EventStream {
+    pub(super) fn open(app: Arc<App>, access: Access, request: &Request, transport: Transport) -> EventStream {
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
-        let follower =
-            Follower::new(Arc::clone(&live.committed), audience, opening.position.server_seq_num).filtered(request.paths.clone());
+        let start = opening.position.server_seq_num;
+        let counted = app.metrics.streams.open_stream(transport, access.role());
+        if let Some(notice) = &opening.notice {
+            counted.starts_over(notice);
+        }
+        let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone());
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         EventStream {
@@ -158,10 +169,12 @@ impl EventStream {
             follower,
             opening: opening.encode(&access, request),
             heartbeats,
-            connection: live.presence.connect(&access.grant.holder),
+            presence: live.presence.stream(&access.grant.holder, start),
+            counted,
             deadline: request.max.map(|max| Instant::now() + max),
             expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
             ended: None,
+            told_finished: false,
             app,
             access,
         }
@@ -172,8 +185,19 @@ impl EventStream {
         self.ended
     }
 
+    /// The reader goes on in another stream.
+    pub(super) fn replaced(mut self) {
+        self.counted.ends(Restart::Replaced);
+    }
+
     /// The next piece, when there is one; `None` at the end. Giving up waiting for it loses nothing.
     pub(super) async fn next(&mut self) -> Option<Bytes> {
+        let piece = self.next_piece().await?;
+        self.counted.sent(piece.len(), self.follower.lag());
+        Some(piece)
+    }
+
+    async fn next_piece(&mut self) -> Option<Bytes> {
         if self.ended.is_some() {
             return None;
         }
@@ -184,15 +208,24 @@ impl EventStream {
             match self.wait().await {
                 Wake::News => {
                     let event = self.follower.next_event(self.format);
-                    self.connection.sent(self.follower.cursor(), self.access.live.now());
+                    self.presence.sent(self.follower.cursor(), self.access.live.now());
                     if event.is_some() {
                         return event;
                     }
                 }
                 Wake::Heartbeat => return Some(self.heartbeat()),
-                Wake::Deadline => return None,
+                Wake::Deadline => {
+                    self.counted.ends(Restart::MaxSeconds);
+                    return None;
+                }
+                Wake::Finished => {
+                    self.told_finished = true;
+                    self.counted.finished();
+                    return Some(self.end(EndReason::Finished));
+                }
                 Wake::End(reason) => {
                     self.ended = Some(reason);
+                    self.counted.ends(reason.into());
                     return Some(self.end(reason));
                 }
             }
@@ -214,6 +247,8 @@ impl EventStream {
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
             () = self.follower.news() => Wake::News,
+            // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
+            () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
     }
 
@@ -221,7 +256,7 @@ impl EventStream {
         let (live, position) = (&self.access.live, self.follower.position());
         let is_editor = self.access.audience().is_editor();
         let state_hash = if is_editor && !self.filtered { self.state_hash(&position) } else { None };
-        self.connection.sent(position.server_seq_num, live.now());
+        self.presence.sent(position.server_seq_num, live.now());
         let id = position.cursor;
         let heartbeat = Heartbeat {
             position,
@@ -239,13 +274,13 @@ impl EventStream {
         (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
     }
 
-    /// A server that stops will be back; a grant that ended will not.
+    /// A server that stops will be back; a grant that ended will not, and a finished meet goes on as it is.
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
         let cursor = self.follower.position().cursor;
         let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
-        self.format.encode(&Message::End(end), cursor, Some(retry))
+        self.format.encode(&Message::End(end), cursor, (reason != EndReason::Finished).then_some(retry))
     }
 }
 
@@ -303,7 +338,7 @@ impl Opening {
         let hello = Message::Hello(Box::new(Hello {
             meet_id: live.id.to_string(),
             meet_name,
-            status: Status::Live,
+            status: live.committed.status(),
             role: audience.role(),
             position: self.position,
             head_seq_num: live.committed.head(),

@@ -1,10 +1,14 @@
-//! Health, for operators and load balancers.
+//! Health and metrics, for operators and load balancers.
 
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::IntoResponse;
 
+use crate::metrics;
+use crate::relay::live::Fault;
 use crate::store::files::Fsync;
 use crate::wire::message::{Health, Message};
 use crate::wire::problem::{Code, Problem};
@@ -24,9 +28,17 @@ pub(super) async fn ready(State(app): State<Arc<App>>) -> Answer {
     if !app.registry.is_writable().await {
         return Err(Problem::new(Code::StorageFailed, "the data folder cannot be written; the log says why").retry_after(30));
     }
-    let fsync = match app.options.fsync {
+    let fsync = match app.options().fsync {
         Fsync::Always => "always",
         Fsync::Never => "never",
     };
     Ok(json(StatusCode::OK, &Message::Health(Health { status: "ok", version: VERSION, fsync: Some(fsync) })))
+}
+
+/// `GET /metrics`: everything that is counted.
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Answer {
+    // It reads files, and looks at every open meet.
+    let rendered = tokio::task::spawn_blocking(move || app.metrics.render(&app.registry.overview())).await;
+    let text = rendered.ok().and_then(Result::ok).ok_or(Fault::Internal)?;
+    Ok(([(CONTENT_TYPE, HeaderValue::from_static(metrics::CONTENT_TYPE))], text).into_response())
 }

@@ -48,7 +48,7 @@ pub(super) async fn create_meet(app: &App, request: CreateMeet) -> Result<Access
     };
     let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
-    open_session(live, writer).await
+    open_session(app, live, writer).await
 }
 
 /// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.
@@ -64,7 +64,7 @@ impl FromRequestParts<Arc<App>> for MayCreate {
 
 /// Compares what is shown with the operator's key, where there is one.
 pub(super) fn may_create(app: &App, shown: Option<&str>) -> Result<(), Problem> {
-    let Some(key) = &app.options.create_key else { return Ok(()) };
+    let Some(key) = &app.options().create_key else { return Ok(()) };
     if shown.is_some_and(|shown| equal(shown.as_bytes(), key.as_bytes())) {
         return Ok(());
     }
@@ -132,6 +132,7 @@ pub(super) fn session(access: &Access) -> Session {
 pub(super) async fn info(access: Access) -> Answer {
     let live = &access.live;
     let auth = Arc::clone(live.roster().auth());
+    let finished_at = live.committed.finished_at();
     let head = live.committed.head_position(&access.audience());
     let (recovery_ticket, ticket_version) = live.ticket(&access.grant.holder).unzip();
     Ok(json(
@@ -139,10 +140,11 @@ pub(super) async fn info(access: Access) -> Answer {
         &Message::MeetInfo(Box::new(MeetInfo {
             meet_id: live.id.to_string(),
             meet_name: auth.meet_name.clone(),
-            status: Status::Live,
+            status: Status::of(finished_at),
             server_seq_num: head.server_seq_num,
             cursor: head.cursor,
             created_at: auth.created_at,
+            finished_at,
             locations: live.presence.locations(&auth.locations, head.server_seq_num, live.now()),
             viewers: live.presence.viewers(),
             settings: auth.settings.clone(),

@@ -4,6 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
@@ -14,13 +15,16 @@ use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
-use crate::wire::request::{ClientPull, Envelope, JoinMeet};
+use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet};
 
 use super::App;
 use super::access::{Access, Address, Editor, bearer, refuse_sessions_in, refused};
 use super::body::{Text, parse};
+use super::finish::finish;
+use super::measure::Waited;
 use super::meets::{create_meet, may_create, session};
 use super::params::Params;
+use super::publish::publish;
 use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
 use super::reply::{Answer, invalid_at, json};
 use super::sessions::join_meet;
@@ -43,22 +47,29 @@ pub(super) struct Caller {
 /// What a message comes to.
 pub(super) enum Reply {
     /// Answered, with the status that the resource has.
-    Said(StatusCode, Vec<Message>),
+    Said(StatusCode, Vec<Message>, Option<Waited>),
     /// A session was opened.
     Joined(Access, Message),
     /// News are wanted: one page of them by POST, all of them over a socket.
     Pull(Access, ClientPull),
 }
 
+impl Reply {
+    fn said(status: StatusCode, message: Message) -> Reply {
+        Reply::Said(status, vec![message], None)
+    }
+}
+
 /// `POST /v1/messages`
 pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, Text(text): Text) -> Answer {
     match answer(&app, &caller, &text).await? {
-        Reply::Said(status, messages) => Ok(said(status, &messages)),
+        Reply::Said(status, messages, waited) => Ok((waited.map(Extension), said(status, &messages)).into_response()),
         Reply::Joined(_, message) => Ok(json(StatusCode::CREATED, &message)),
         Reply::Pull(access, pull) => {
             let after = pull.last_server_seq.unwrap_or_else(|| access.live.committed.head_position(&access.audience()).cursor);
             let (limit, wait) = (page_limit(pull.limit)?, body_wait(pull.wait)?);
-            Ok(json(StatusCode::OK, &Message::UpdateRelay(updates::page(&app, &access, after, limit, wait).await?)))
+            let (page, waited) = updates::page(&app, &access, after, limit, wait).await?;
+            Ok((waited.map(Extension), json(StatusCode::OK, &Message::UpdateRelay(page))).into_response())
         }
     }
 }
@@ -94,12 +105,20 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
         "UPDATE_INIT" => {
             let editor = caller.editor(app, &envelope).await?;
             let result = push_updates(&editor, parse(text)?).await?;
-            Ok(Reply::Said(StatusCode::OK, result.into_messages()))
+            Ok(Reply::Said(StatusCode::OK, result.into_messages(), None))
         }
         "SYNC" => {
             let editor = caller.editor(app, &envelope).await?;
-            let result = sync_updates(app, &editor, parse(text)?).await?;
-            Ok(Reply::Said(StatusCode::OK, vec![Message::SyncResult(result)]))
+            let (result, waited) = sync_updates(app, &editor, parse(text)?).await?;
+            Ok(Reply::Said(StatusCode::OK, vec![Message::SyncResult(result)], waited))
+        }
+        "FINISH_MEET" => {
+            let editor = caller.editor(app, &envelope).await?;
+            Ok(Reply::said(StatusCode::OK, finish(&editor, FinishMeet {}).await?))
+        }
+        "PUBLISH_MEET" => {
+            let editor = caller.editor(app, &envelope).await?;
+            Ok(Reply::said(StatusCode::ACCEPTED, publish(app, &editor, parse(text)?).await?))
         }
         "CLIENT_PULL" => Ok(Reply::Pull(caller.access(app, &envelope).await?, parse(text)?)),
         other => Err(unknown(other)),

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 
 use crate::meet::chain::Cursor;
 use crate::meet::limits::{BATCH_MAX_UPDATES, PAGE_DEFAULT_ENTRIES, PAGE_MAX_ENTRIES, STANDING_MAX_BYTES};
@@ -19,6 +20,7 @@ use crate::wire::request::{Push, Sync, Update};
 use super::App;
 use super::access::Editor;
 use super::body::Json;
+use super::measure::Waited;
 use super::params;
 use super::reply::{Answer, invalid, invalid_at, json, lost};
 use super::updates::{follow, long_poll};
@@ -42,23 +44,25 @@ pub(super) async fn push_updates(editor: &Editor, request: Push) -> Result<Updat
 
 /// `POST /v1/meets/{meetId}/sync`
 pub(super) async fn sync(State(app): State<Arc<App>>, editor: Editor, Json(request): Json<Sync>) -> Answer {
-    Ok(ok(&Message::SyncResult(sync_updates(&app, &editor, request).await?)))
+    let (result, waited) = sync_updates(&app, &editor, request).await?;
+    Ok((waited.map(Extension), ok(&Message::SyncResult(result))).into_response())
 }
 
 /// Pushes what came along, or waits for news where nothing did, and gives the page behind `after`.
-pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> Result<SyncResult, Problem> {
+pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> Result<(SyncResult, Option<Waited>), Problem> {
     let Sync { updates, after, wait, limit, mode, if_head } = request;
     let wait = body_wait(wait)?;
     let limit = page_limit(limit)?;
     let mut follower = follow(&editor.access, after)?;
+    let mut waited = None;
     let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
-        long_poll(app, &editor.access, &mut follower, wait).await;
+        waited = long_poll(app, &editor.access, &mut follower, wait).await;
         Outcomes::default()
     } else {
         let batch = batch(editor, &updates, mode, if_head, Some(after))?;
         commit(editor, batch, limit).await?
     };
-    Ok(SyncResult { update_acks, updates_rejected, page: follower.page(limit) })
+    Ok((SyncResult { update_acks, updates_rejected, page: follower.page(limit) }, waited))
 }
 
 fn ok(message: &Message) -> Response {
@@ -101,6 +105,11 @@ async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes,
     match live.push(batch).await? {
         Decision::Applied { outcomes, .. } => Ok(sort(outcomes)),
         Decision::Lost(cursor) => Err(lost(live, cursor, &Audience::Editor)),
+        Decision::Finished { known } => {
+            let (update_acks, updates_rejected) = sort(known);
+            let detail = "the meet is finished and takes no more updates; reading, view keys and publishing go on";
+            Err(Problem::new(Code::MeetFinished, detail).with(Extra::Finished { update_acks, updates_rejected }))
+        }
         Decision::Stale { since } => {
             let detail = "ifHead names a head that has moved; apply updatesRelayed and send the batch again with the new cursor";
             Err(Problem::new(Code::SyncStale, detail).with(Extra::Stale(Box::new(news(since).into()))))

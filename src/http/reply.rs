@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
@@ -18,6 +18,9 @@ use crate::wire::audience::Audience;
 use crate::wire::message::{Message, ServerPull};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
 
+use super::App;
+use super::measure::Arrival;
+
 /// A handler's answer.
 pub(super) type Answer = Result<Response, Problem>;
 
@@ -27,7 +30,7 @@ pub(super) fn json(status: StatusCode, message: &Message) -> Response {
 }
 
 impl IntoResponse for Problem {
-    /// The body waits for `render_problems`, which knows the request's id.
+    /// The body waits for [`attend`], which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
@@ -36,11 +39,13 @@ impl IntoResponse for Problem {
     }
 }
 
-/// Gives every request an id, and every problem its body.
-pub(super) async fn render_problems(request: Request, next: Next) -> Response {
+/// Gives every request an id, and every problem its body, and counts the answer.
+pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let arrival = Arrival::of(&request);
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let mut response = next.run(request).await;
+    arrival.answered(&app.metrics, &response);
     debug!(request_id = id, %method, path, status = response.status().as_u16(), "request");
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
         fill(&mut response, &problem, problem_text(&problem, &id, &method, &path));

@@ -9,17 +9,23 @@ use axum::routing::{delete, get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
-use super::{App, cors, demo, events, health, meets, messages, pages, pushes, reply, sessions, socket, state, updates, view_keys};
+use super::{
+    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, sessions, socket, state, updates,
+    view_keys,
+};
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
-pub const PATHS: [&str; 23] = [
+pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
     "/web/{path}",
+    "/docs",
+    "/problems/",
     "/problems/{code}",
     "/openapi.yaml",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/v1/meets",
     "/v1/meets/{meetId}",
     "/v1/meets/{meetId}/sessions",
@@ -30,6 +36,8 @@ pub const PATHS: [&str; 23] = [
     "/v1/meets/{meetId}/state",
     "/v1/meets/{meetId}/view-keys",
     "/v1/meets/{meetId}/view-keys/{keyId}",
+    "/v1/meets/{meetId}/publish",
+    "/v1/meets/{meetId}/finish",
     "/v1/messages",
     "/v1/socket",
     "/v1/demo",
@@ -40,20 +48,38 @@ pub const PATHS: [&str; 23] = [
 
 /// The routes with everything that holds for all of them.
 pub fn router(app: Arc<App>) -> Router {
+    let operators = if app.options().metrics_apart { health() } else { operators() };
+    layered(table().merge(operators), app)
+}
+
+/// The routes of an address that only operators reach.
+pub fn operators_router(app: Arc<App>) -> Router {
+    layered(operators(), app)
+}
+
+fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
     let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     let no_referrer =
         SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
     let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    table()
+    routes
         .fallback(reply::not_found)
         .method_not_allowed_fallback(reply::method_not_allowed)
         .layer(CatchPanicLayer::custom(reply::panicked))
-        .layer(middleware::from_fn(reply::render_problems))
-        .layer(cors::layer(&app.options.allow_origins))
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), reply::attend))
+        .layer(cors::layer(Arc::clone(&app)))
         .layer(no_sniff)
         .layer(no_referrer)
         .layer(live)
         .with_state(app)
+}
+
+fn health() -> Router<Arc<App>> {
+    Router::new().route("/health/live", get(health::live)).route("/health/ready", get(health::ready))
+}
+
+fn operators() -> Router<Arc<App>> {
+    health().route("/metrics", get(health::metrics))
 }
 
 fn table() -> Router<Arc<App>> {
@@ -61,10 +87,10 @@ fn table() -> Router<Arc<App>> {
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
         .route("/web/{*path}", get(pages::asset))
-        .route("/problems/{code}", get(pages::problem))
+        .route("/docs", get(pages::docs))
+        .route("/problems/", get(problems::all))
+        .route("/problems/{code}", get(problems::one))
         .route("/openapi.yaml", get(pages::openapi))
-        .route("/health/live", get(health::live))
-        .route("/health/ready", get(health::ready))
         .route("/v1/meets", post(meets::create))
         .route("/v1/meets/{meetId}", get(meets::info))
         .route("/v1/meets/{meetId}/sessions", post(sessions::join))
@@ -75,6 +101,8 @@ fn table() -> Router<Arc<App>> {
         .route("/v1/meets/{meetId}/state", get(state::state))
         .route("/v1/meets/{meetId}/view-keys", post(view_keys::create).get(view_keys::list))
         .route("/v1/meets/{meetId}/view-keys/{keyId}", delete(view_keys::remove))
+        .route("/v1/meets/{meetId}/publish", post(publish::post).get(publish::list))
+        .route("/v1/meets/{meetId}/finish", post(finish::post))
         .route("/v1/messages", post(messages::post))
         .route("/v1/socket", get(socket::open))
         .route("/v1/demo", get(demo::lap))

@@ -14,6 +14,7 @@ use crate::auth::roster::Joined;
 use crate::meet::id::MeetId;
 use crate::meet::name::check_name;
 use crate::meet::update::Writer;
+use crate::metrics;
 use crate::relay::live::LiveMeet;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
@@ -48,15 +49,21 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
         None => None,
     };
     let stored = live.as_ref().map(|live| live.roster().auth().password.clone());
-    let login = app.passwords.verify(request.password, stored).await.map_err(busy)?;
+    let counted = |result| app.metrics.meets.login(result);
+    let login = app.passwords.verify(request.password, stored).await.map_err(|full| {
+        counted(metrics::Login::Busy);
+        busy(full)
+    })?;
     // Those that were sent at once count as well: what came of them is not told when others have failed meanwhile.
     check_attempts(app, id, address)?;
     let (Login::Right { renewed }, Some(live)) = (login, live) else {
         app.attempts.failed(id, address);
+        counted(metrics::Login::Failed);
         warn!(meet = ?id, %address, "a login failed");
         return Err(rejected("invalid meetId/Password", "meet id and password do not go together; a meet id has nine digits"));
     };
     if live.roster().location(&request.location_name).is_none() {
+        counted(metrics::Login::NoLocation);
         return Err(rejected("invalid locationName", "the meet has no location of that name; names count letter by letter"));
     }
     if let Some(renewed) = renewed {
@@ -64,12 +71,15 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
     }
     let writer = Writer { location_name: request.location_name.into(), client_id: client_id(request.client_id).into() };
     info!(meet = %live.id, location = ?writer.location_name, client = ?writer.client_id, %address, "joined");
-    open_session(live, writer).await
+    let member = open_session(app, live, writer).await?;
+    counted(metrics::Login::Ok);
+    Ok(member)
 }
 
 /// Refuses an address that has failed too often.
 fn check_attempts(app: &App, id: Option<MeetId>, address: IpAddr) -> Result<(), Problem> {
     let Some(wait) = app.attempts.wait(id, address) else { return Ok(()) };
+    app.metrics.meets.login(metrics::Login::Limited);
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);
     let detail = format!("too many failed attempts from your address; try again in {seconds} s");
     Err(Problem::new(Code::RateLimited, detail).retry_after(seconds))
@@ -83,11 +93,12 @@ pub(super) async fn leave(editor: Editor) -> Answer {
 }
 
 /// Opens a session for a writer whose location exists.
-pub(super) async fn open_session(live: Arc<LiveMeet>, writer: Writer) -> Result<Access, Problem> {
+pub(super) async fn open_session(app: &App, live: Arc<LiveMeet>, writer: Writer) -> Result<Access, Problem> {
     let (id, now) = (live.id, live.now());
     let joined = live.edit_roster(move |roster| roster.join(id, writer, now)).await?;
     let Joined { token, grant } = joined.map_err(|full| Problem::new(Code::Overloaded, full.to_string()).retry_after(60))?;
     live.presence.saw(&grant.holder, None, now);
+    app.metrics.meets.session_opened();
     Ok(Access { live, grant, token })
 }
 

@@ -16,6 +16,7 @@ use tracing::debug;
 
 use crate::meet::key::Key;
 use crate::meet::limits::{BODY_MAX_BYTES, HEARTBEAT_EVERY, PATHS_MAX, SOCKET_CLOSING, SOCKET_IDLE, SOCKET_SILENT};
+use crate::metrics::Transport;
 use crate::wire::message::EndReason;
 use crate::wire::problem::Problem;
 use crate::wire::request::ClientPull;
@@ -27,25 +28,26 @@ use super::body::{malformed, too_large};
 use super::events::{EventStream, Request, Start};
 use super::messages::{Caller, Reply, answer};
 use super::reply::{Answer, invalid_at, problem_text, request_id};
-use super::serve::Room;
+use super::serve::connection::has_stalled;
+use super::serve::room::Place;
 
 /// `GET /v1/socket`
 pub(super) async fn open(
     State(app): State<Arc<App>>,
     mut caller: Caller,
     headers: HeaderMap,
-    room: Option<Extension<Room>>,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer {
     let upgrade = upgrade.map_err(|_| {
         let detail = "this address speaks WebSocket; open one, or POST the same messages one by one to /v1/messages";
         invalid_at("/header/upgrade", detail)
     })?;
-    caller.only_views = is_foreign(&headers, &app.options.allow_origins);
+    caller.only_views = is_foreign(&headers, &app.options().allow_origins);
     let upgrade = upgrade.max_message_size(BODY_MAX_BYTES).max_frame_size(BODY_MAX_BYTES);
     Ok(upgrade.on_upgrade(move |socket| async move {
         // The connection keeps its place among all connections until the socket is gone.
-        let _room = room;
+        let _place = place;
         Socket::new(app, caller, socket).run().await;
     }))
 }
@@ -99,10 +101,17 @@ impl Socket {
             match self.go_on(wake).await {
                 Ok(None) => {}
                 Ok(Some(closing)) => return self.close(closing).await,
-                // The other end is gone.
-                Err(_) => return,
+                Err(error) => return self.gone(&error),
             }
         }
+    }
+
+    /// The other end is gone, or takes nothing any more.
+    fn gone(&self, error: &axum::Error) {
+        if has_stalled(error) {
+            self.app.metrics.connections.stalled();
+        }
+        debug!(%error, "a socket ended");
     }
 
     async fn wait(&mut self) -> Wake {
@@ -157,7 +166,7 @@ impl Socket {
         };
         self.used = Instant::now();
         match reply {
-            Reply::Said(_, messages) => {
+            Reply::Said(_, messages, _) => {
                 for message in messages {
                     self.send(message.to_json().into()).await?;
                 }
@@ -177,7 +186,10 @@ impl Socket {
 
     /// From now on this client hears of this meet, and of no other.
     fn follow(&mut self, access: Access, request: &Request) {
-        self.stream = Some(EventStream::open(Arc::clone(&self.app), access, request));
+        if let Some(before) = self.stream.take() {
+            before.replaced();
+        }
+        self.stream = Some(EventStream::open(Arc::clone(&self.app), access, request, Transport::Socket));
     }
 
     async fn refuse(&mut self, problem: &Problem) -> Result<(), axum::Error> {
@@ -226,6 +238,7 @@ impl Socket {
 
 fn closing(reason: EndReason) -> Closing {
     match reason {
+        EndReason::Finished => (close_code::NORMAL, "the meet is finished"),
         EndReason::Shutdown => (close_code::AWAY, "the server stops"),
         EndReason::Expired => (close_code::POLICY, "the session or view key has expired"),
         EndReason::Revoked => (close_code::POLICY, "the session or view key was ended"),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
@@ -37,15 +38,16 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
         Some(after) => Some(after),
         None => matches(&headers, &head).then_some(head.cursor),
     };
+    let mut waited = None;
     if let Some(known) = known {
         let mut follower = follow(&access, known)?;
-        long_poll(&app, &access, &mut follower, wait).await;
+        waited = long_poll(&app, &access, &mut follower, wait).await;
         if follower.is_at_head() {
-            return Ok(not_modified(&follower.position()));
+            return Ok((waited.map(Extension), not_modified(&follower.position())).into_response());
         }
     }
     let (text, position) = at_head(&access, path.as_ref());
-    found(text, path.as_ref(), position)
+    Ok((waited.map(Extension), found(text, path.as_ref(), position)).into_response())
 }
 
 /// The state at the head, or a part of it.

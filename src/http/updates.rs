@@ -3,16 +3,20 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 
 use crate::meet::chain::Cursor;
+use crate::metrics::Transport;
 use crate::relay::follower::Follower;
 use crate::wire::message::{Message, Page};
 use crate::wire::problem::Problem;
 
 use super::App;
 use super::access::Access;
+use super::measure::Waited;
 use super::params::Params;
 use super::reply::{Answer, json, lost};
 
@@ -20,14 +24,21 @@ use super::reply::{Answer, json, lost};
 pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
-    Ok(json(StatusCode::OK, &Message::UpdateRelay(page(&app, &access, after, limit, wait).await?)))
+    let (page, waited) = page(&app, &access, after, limit, wait).await?;
+    Ok((waited.map(Extension), json(StatusCode::OK, &Message::UpdateRelay(page))).into_response())
 }
 
 /// About `limit` entries above `after`, once there are any or `wait` is over.
-pub(super) async fn page(app: &App, access: &Access, after: Cursor, limit: usize, wait: Duration) -> Result<Page, Problem> {
+pub(super) async fn page(
+    app: &App,
+    access: &Access,
+    after: Cursor,
+    limit: usize,
+    wait: Duration,
+) -> Result<(Page, Option<Waited>), Problem> {
     let mut follower = follow(access, after)?;
-    long_poll(app, access, &mut follower, wait).await;
-    Ok(follower.page(limit))
+    let waited = long_poll(app, access, &mut follower, wait).await;
+    Ok((follower.page(limit), waited))
 }
 
 /// Refuses a cursor that is none of this log.
@@ -43,16 +54,21 @@ pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem
     Ok(Follower::new(Arc::clone(&live.committed), access.audience(), after.seq))
 }
 
-/// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends.
-pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) {
+/// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends. Tells whether it had to.
+/// That the meet is finished is news once; from then on waiting takes its time, so that a client that polls in a loop does not spin.
+pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Option<Waited> {
     if wait.is_zero() || !follower.is_at_head() {
-        return;
+        return None;
     }
+    let _counted = app.metrics.streams.open(Transport::LongPoll, access.role());
     let _connected = access.live.presence.connect(&access.grant.holder);
+    let is_live = access.live.committed.finished_at().is_none();
     tokio::select! {
         () = follower.news_within(wait) => {}
+        () = access.live.committed.until_finished(), if is_live => {}
         () = app.stopping.cancelled() => {}
         () = access.grant.ended.cancelled() => {}
         () = access.live.ended.cancelled() => {}
     }
+    Some(Waited)
 }

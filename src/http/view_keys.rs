@@ -1,7 +1,9 @@
 //! View keys: read-only secrets for overlays and displays.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use tracing::info;
@@ -13,13 +15,14 @@ use crate::wire::message::{Message, ViewKeyCreated, ViewKeyInfo, ViewKeys, ViewU
 use crate::wire::problem::{Code, Problem};
 use crate::wire::request::CreateViewKey;
 
+use super::App;
 use super::access::Editor;
 use super::body::Json;
 use super::params::LastPart;
 use super::reply::{Answer, invalid_at, json};
 
 /// `POST /v1/meets/{meetId}/view-keys`
-pub(super) async fn create(editor: Editor, Json(request): Json<CreateViewKey>) -> Answer {
+pub(super) async fn create(State(app): State<Arc<App>>, editor: Editor, Json(request): Json<CreateViewKey>) -> Answer {
     check_name(&request.label).map_err(|error| invalid_at("/label", error.to_string()))?;
     let most = VIEW_KEY_MAX_LIFE.as_secs();
     if request.expires_in.is_some_and(|seconds| !(1..=most).contains(&seconds)) {
@@ -30,6 +33,7 @@ pub(super) async fn create(editor: Editor, Json(request): Json<CreateViewKey>) -
     let made = live.edit_roster(move |roster| roster.create_view_key(id, request.label, life, now)).await?;
     let (token, key) = made.map_err(|full| invalid_at("/label", format!("{full}; delete one first")))?;
     info!(meet = %id, key = key.key_id, "view key created");
+    app.metrics.meets.view_key_created();
     let (meet, view_key) = (id.digits(), token.reveal());
     let urls = ViewUrls {
         events: format!("/v1/meets/{meet}/events?snapshot=1&key={view_key}"),

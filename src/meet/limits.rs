@@ -3,6 +3,7 @@
 //! The numbers that clients see are part of the wire contract; the others protect one
 //! server of a few cores. Each is refused by name where it is passed.
 
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 // ---- What clients may send -------------------------------------------------------------
@@ -27,6 +28,10 @@ pub const NESTING_MAX: usize = 64;
 pub const BATCH_MAX_UPDATES: usize = 10_000;
 /// Bytes of a request body; holds a batch of 10,000 typical updates.
 pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of a too large body that are read before it is refused: a whole log or a photo sent by mistake gets its answer.
+pub const BODY_DISCARD_MAX_BYTES: usize = 8 * BODY_MAX_BYTES;
+/// Pause in a too large body after which it is refused: the sender may be waiting for the answer.
+pub const BODY_DISCARD_PAUSE: Duration = Duration::from_secs(1);
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.
@@ -92,22 +97,47 @@ pub const LOGIN_QUEUE: usize = 32;
 pub const CREATE_QUEUE: usize = 8;
 /// Addresses whose failed logins are remembered before those that may try again are forgotten.
 pub const ADDRESSES_KEPT: usize = 10_000;
-/// Failed logins that one address may make on one meet in a burst, and per minute afterwards.
-pub const FAILED_LOGINS_PER_MEET: u32 = 10;
+/// Failed logins that one address may make on one meet in a burst, and per minute afterwards; `--failed-logins-per-meet` sets another number.
+pub const FAILED_LOGINS_PER_MEET: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// Failed logins that one address may make in a burst, and per minute afterwards: a whole hall is one address.
-pub const FAILED_LOGINS_PER_ADDRESS: u32 = 60;
+/// `--failed-logins-per-address` sets another number.
+pub const FAILED_LOGINS_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
+
+// ---- Finishing and publishing ------------------------------------------------------------
+
+/// How often finished meets that are old enough are looked for; they are kept for days.
+pub const FINISHED_SWEEP: Duration = Duration::from_secs(3_600);
+/// Bytes of the address that OpenPowerlifting answers to: the most that mail can carry (RFC 5321).
+pub const EMAIL_MAX_BYTES: usize = 254;
+/// Publishes of one meet: results go out once, and again after each correction.
+pub const PUBLISHES_MAX: usize = 64;
+/// Characters that a value from the results may take in a mail; no federation or meet has a longer name.
+pub const MAIL_VALUE_MAX_CHARS: usize = 200;
+/// Hand-overs on their way at once: a webhook that was down must not be hit by all meets together.
+pub const HANDOVERS_AT_ONCE: usize = 4;
+/// Time for a webhook to take 4 MiB and to answer.
+pub const HANDOVER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pause after a first hand-over that failed; each further one is twice as long.
+pub const HANDOVER_PAUSE_MIN: Duration = Duration::from_secs(2);
+/// Longest pause between hand-overs, unless a webhook asks for more.
+pub const HANDOVER_PAUSE_MAX: Duration = Duration::from_secs(900);
+/// How long handing over is tried: over a weekend, until somebody is back who can mend the other end.
+pub const HANDOVER_HOURS: u64 = 72;
 
 // ---- The server ------------------------------------------------------------------------
 
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
-pub const CONNECTIONS_MAX: usize = 20_000;
+/// `--max-connections` sets another number.
+pub const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+/// Connections at once to the address of `--metrics-listen`: collectors, probes, and a person who looks.
+pub const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// Descriptors that no connection may take: logs, documents, listeners.
 pub const DESCRIPTORS_RESERVED: u64 = 200;
 /// Earlier states that are folded at once; each takes a thread for as long as the log is long.
 pub const FOLDS_MAX: usize = 2;
 /// Bytes of standing values that the refusals of one reply show; further ones leave the value out.
 pub const STANDING_MAX_BYTES: usize = 1024 * 1024;
-/// Time for a request's head to arrive; also how long an idle kept-alive connection stays.
+/// Time for a request's head to arrive; also how long an idle kept-alive connection, or one of HTTP/2 without a stream, stays.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive: 4 MiB over a slow hall network.
 pub const BODY_TIMEOUT: Duration = Duration::from_secs(30);
@@ -127,5 +157,26 @@ pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
 /// Time between SIGTERM and the end of the process that open requests get.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Time that a connection gets to end once it was told to; one whose other end is gone would never answer.
+pub const CLOSING_GRACE: Duration = Duration::from_secs(2);
 /// Bytes of `diag.log` after which it is moved aside; with the one before it takes twice that.
 pub const DIAG_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024;
+
+// ---- TLS and HTTP/2 --------------------------------------------------------------------
+
+/// Time for a TLS handshake: two round trips, and a slow phone's arithmetic.
+pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// A certificate that ends within so long is warned of; those who renew by themselves do it a month before.
+pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
+/// Streams open at once on one HTTP/2 connection: a browser with ten overlays and everything that they fetch, three times over.
+pub const HTTP2_STREAMS_MAX: u32 = 128;
+/// Streams that a client may reset before the server has looked at them; only an attack has more, and loses its connection.
+pub const HTTP2_EARLY_RESETS_MAX: usize = 20;
+/// Streams that the server resets for a client's mistakes before it ends the connection: many for a slip, few for a flood.
+pub const HTTP2_ERROR_RESETS_MAX: usize = 256;
+/// Bytes of one HTTP/2 stream that wait for its reader at once; with every stream of a connection stalled that is 8 MiB.
+pub const HTTP2_STREAM_BUFFER_BYTES: usize = 64 * 1024;
+/// Pause between pings on an HTTP/2 connection, so that one whose other end is gone is found while its streams have nothing to say.
+pub const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
+/// Time for the answer to a ping: longer than any network that carries a stream needs.
+pub const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);

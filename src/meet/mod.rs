@@ -4,6 +4,7 @@
 //! same calls give the same log, state and answers on every platform.
 
 mod answers;
+mod apply;
 pub mod chain;
 pub mod entry;
 pub mod id;
@@ -25,21 +26,21 @@ pub mod update;
 pub mod value;
 pub mod word;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use answers::{Answer, Answers, WriterId};
+use answers::{Answers, WriterId};
+use apply::Apply;
 use chain::{ChainValue, ServerKey};
-use entry::{Entry, EntryFields, canonical_text, raw};
-use judge::{Incoming, Judge, Reason, Verdict};
+use entry::{Entry, EntryFields, raw};
+use judge::Reason;
 use key::Key;
 use log::Log;
-use outcome::{Ack, Decision, Note, Outcome, Record, Refusal, Rejection, Remembered, StandingUpdate, UpdateCode};
+use outcome::{Decision, Refusal, Remembered, UpdateCode};
 use settings::TieBreak;
 use standing::{Replaced, Standing, StandingIndex};
 use state::{State, Undo};
 use time::Timestamp;
-use update::{Batch, Content, Mode, Proposal, Writer};
+use update::Batch;
 
 /// One meet: its log, and what follows from it.
 #[derive(Debug)]
@@ -50,6 +51,7 @@ pub struct Meet {
     state: State,
     standing: StandingIndex,
     answers: Answers,
+    is_finished: bool,
 }
 
 /// A stored entry does not continue the log.
@@ -71,23 +73,6 @@ pub enum BrokenLog {
     Key(u64),
 }
 
-/// One update of a batch that has been carried out and can be taken back.
-#[derive(Debug)]
-enum Step {
-    Committed(Box<Change>),
-    Noted { local_seq_num: u64 },
-    Known,
-}
-
-/// What a commit did, besides adding to the log.
-#[derive(Debug)]
-struct Change {
-    key: Key,
-    state: Undo,
-    standing: Replaced,
-    local_seq_num: Option<u64>,
-}
-
 impl Meet {
     /// An empty meet whose chain starts at `start`.
     pub fn new(key: ServerKey, start: ChainValue, tie_break: TieBreak) -> Meet {
@@ -98,6 +83,7 @@ impl Meet {
             state: State::default(),
             standing: StandingIndex::default(),
             answers: Answers::default(),
+            is_finished: false,
         }
     }
 
@@ -111,6 +97,11 @@ impl Meet {
         &self.state
     }
 
+    /// From now on nothing is committed; what was answered before keeps its answer.
+    pub fn finish(&mut self) {
+        self.is_finished = true;
+    }
+
     /// Carries out a batch at the instant `now`.
     ///
     /// The records of the decision must be durable before the outcomes are told to anyone.
@@ -119,20 +110,18 @@ impl Meet {
         if let Some(lost) = cursors.flatten().find_map(|cursor| self.log.check(cursor).err()) {
             return Decision::Lost(lost);
         }
-        let writer = self.answers.writer(&batch.writer);
-        if let Some(if_head) = batch.if_head
-            && if_head.seq != self.log.head()
-            && !self.is_answered(writer, batch)
-        {
-            return Decision::Stale { since: batch.after.unwrap_or(if_head).seq };
+        let (is_finished, head) = (self.is_finished, self.log.head());
+        let apply = Apply::new(self, batch, now);
+        if apply.is_answered() {
+            return apply.run();
         }
-        Apply::new(self, writer, batch, now).run()
-    }
-
-    /// Carries out a commit of another branch, whose author had also seen what was `carried` over from there before.
-    fn apply_carried(&mut self, batch: &Batch, now: Timestamp, carried: &HashSet<u64>) -> Decision {
-        let writer = self.answers.writer(&batch.writer);
-        Apply { carried: Some(carried), ..Apply::new(self, writer, batch, now) }.run()
+        if is_finished && !batch.updates.is_empty() {
+            return Decision::Finished { known: apply.known_only() };
+        }
+        match batch.if_head {
+            Some(if_head) if if_head.seq != head => Decision::Stale { since: batch.after.unwrap_or(if_head).seq },
+            _ => apply.run(),
+        }
     }
 
     /// Adds an entry that was stored before, as [`Meet::apply`] had committed it.
@@ -165,15 +154,6 @@ impl Meet {
     /// Adds a remembered answer that was stored before.
     pub fn replay_answer(&mut self, remembered: &Remembered) {
         self.answers.noted(remembered);
-    }
-
-    /// Whether the whole batch is a resend, which gets its old answers whatever has happened since.
-    fn is_answered(&self, writer: WriterId, batch: &Batch) -> bool {
-        !batch.updates.is_empty() && batch.updates.iter().all(|update| self.is_known(writer, update))
-    }
-
-    fn is_known(&self, writer: WriterId, update: &Proposal) -> bool {
-        update.local_seq_num.is_some_and(|number| self.answers.get(writer, number).is_some())
     }
 
     /// The one place where the log grows.
@@ -211,221 +191,5 @@ impl Meet {
             Reason::Obstacle(obstacle) => obstacle.to_string(),
         };
         Refusal { conflict: code.is_conflict(), reason, code, because }
-    }
-}
-
-/// One batch on its way through a meet.
-struct Apply<'a> {
-    meet: &'a mut Meet,
-    batch: &'a Batch,
-    writer: WriterId,
-    now: Timestamp,
-    /// The head before the batch.
-    head: u64,
-    /// What the author of a commit of another branch had seen above its `after`.
-    carried: Option<&'a HashSet<u64>>,
-    steps: Vec<Step>,
-    outcomes: Vec<Outcome>,
-    records: Vec<Record>,
-}
-
-impl<'a> Apply<'a> {
-    fn new(meet: &'a mut Meet, writer: WriterId, batch: &'a Batch, now: Timestamp) -> Apply<'a> {
-        let head = meet.log.head();
-        Apply { meet, batch, writer, now, head, carried: None, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }
-    }
-}
-
-impl Apply<'_> {
-    fn run(mut self) -> Decision {
-        for (index, update) in self.batch.updates.iter().enumerate() {
-            match self.one(index, update) {
-                Outcome::Refused(problem) if self.batch.mode == Mode::Atomic => return self.conflict(index, problem),
-                outcome => self.outcomes.push(outcome),
-            }
-        }
-        let head = self.meet.log.head();
-        for record in &mut self.records {
-            if let Record::Entry { commit_end, .. } = record {
-                *commit_end = head;
-            }
-        }
-        Decision::Applied { outcomes: self.outcomes, records: self.records }
-    }
-
-    /// Takes everything back and says what was in the way.
-    fn conflict(mut self, index: usize, problem: Rejection) -> Decision {
-        while let Some(step) = self.steps.pop() {
-            self.take_back(step);
-        }
-        let numbers = |updates: &[Proposal]| updates.iter().filter_map(|update| update.local_seq_num).collect();
-        let updates = &self.batch.updates;
-        let lowest = updates.iter().filter_map(|update| update.after).map(|after| after.seq).min();
-        Decision::Conflict {
-            processed: numbers(&updates[..index]),
-            problem: Box::new(problem),
-            remaining: numbers(&updates[index + 1..]),
-            since: self.batch.after.map(|after| after.seq).or(lowest).unwrap_or(self.head),
-        }
-    }
-
-    fn take_back(&mut self, step: Step) {
-        let number = match step {
-            Step::Committed(change) => {
-                let Change { key, state, standing, local_seq_num } = *change;
-                self.meet.log.pop();
-                self.meet.standing.undo(&key, standing);
-                self.meet.state.undo(&key, state);
-                local_seq_num
-            }
-            Step::Noted { local_seq_num } => Some(local_seq_num),
-            Step::Known => None,
-        };
-        if let Some(number) = number {
-            self.meet.answers.forget(self.writer, number);
-        }
-    }
-
-    /// Judges one update in the contract's order, and carries it out.
-    fn one(&mut self, index: usize, update: &Proposal) -> Outcome {
-        let place = Place { local_seq_num: update.local_seq_num, index };
-        let content = match &update.content {
-            Ok(content) => content,
-            Err(unreadable) => {
-                let refusal = Refusal { conflict: false, reason: unreadable.reason.clone(), code: unreadable.code, because: None };
-                return self.refuse(place, update, refusal);
-            }
-        };
-        if let Some(outcome) = self.known(place, update) {
-            self.steps.push(Step::Known);
-            return outcome;
-        }
-        match self.judge(update, content) {
-            Verdict::Commit { overrules } => self.commit(place, update, content, overrules),
-            Verdict::Merged(number) => self.merge(place, update, number),
-            Verdict::Refused { code, because, reason } => {
-                let refusal = self.meet.refusal(code, because, &reason, &content.key);
-                self.refuse(place, update, refusal)
-            }
-        }
-    }
-
-    /// The old answer, where the number has one.
-    fn known(&self, place: Place, update: &Proposal) -> Option<Outcome> {
-        let number = place.local_seq_num?;
-        let answer = self.meet.answers.get(self.writer, number)?;
-        if answer.fingerprint() != update.fingerprint {
-            let reason =
-                format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
-            let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, because: None };
-            return Some(Outcome::Refused(place.rejection(refusal, &self.meet.log)));
-        }
-        Some(match answer {
-            Answer::Committed(entry) => {
-                let overrules = entry.fields.overrules.clone();
-                Outcome::Acked(Ack { duplicate: true, overrules, ..place.ack(entry.seq()) })
-            }
-            Answer::Noted { note: Note::Merged(seq), .. } => Outcome::Acked(Ack { duplicate: true, merged: true, ..place.ack(*seq) }),
-            Answer::Noted { note: Note::Refused(refusal), .. } => Outcome::Refused(place.rejection((**refusal).clone(), &self.meet.log)),
-        })
-    }
-
-    fn judge(&self, update: &Proposal, content: &Content) -> Verdict {
-        let after = update.after.or(self.batch.after).map_or(self.head, |after| after.seq);
-        let judge = Judge { state: &self.meet.state, standing: &self.meet.standing, tie_break: self.meet.tie_break };
-        judge.judge(&Incoming {
-            key: &content.key,
-            op: update.op,
-            value: content.value.as_ref(),
-            writer: self.writer,
-            priority: self.batch.priority,
-            after,
-            carried: self.carried,
-        })
-    }
-
-    fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
-        let entry = Arc::new(self.entry(update, content, overrules.into()));
-        let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
-        let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
-        self.steps.push(Step::Committed(Box::new(change)));
-        let ack = Ack { overrules: entry.fields.overrules.clone(), ..place.ack(entry.seq()) };
-        self.records.push(Record::Entry { commit_end: entry.seq(), entry });
-        Outcome::Acked(ack)
-    }
-
-    fn entry(&self, update: &Proposal, content: &Content, overrules: Box<[u64]>) -> Entry {
-        let Writer { location_name, client_id } = self.batch.writer.clone();
-        let fields = EntryFields {
-            at: self.now,
-            client_id,
-            commit: self.head + 1,
-            local_seq_num: update.local_seq_num,
-            location_name,
-            op: update.op,
-            overrules,
-            previous_value: None,
-            priority: self.batch.priority,
-            server_seq_num: self.meet.log.head() + 1,
-            update_key: content.key.as_str().into(),
-            update_value: raw(content.value_text()),
-        };
-        let text = canonical_text(&fields);
-        let chain = self.meet.key.chain_next(&self.meet.log.head_chain(), text.get());
-        let mut entry = Entry { fields, chain, text };
-        self.meet.remember_previous(&mut entry, &content.key);
-        entry
-    }
-
-    fn merge(&mut self, place: Place, update: &Proposal, number: u64) -> Outcome {
-        self.remember(update, Note::Merged(number));
-        Outcome::Acked(Ack { merged: true, ..place.ack(number) })
-    }
-
-    fn refuse(&mut self, place: Place, update: &Proposal, mut refusal: Refusal) -> Outcome {
-        if self.carried.is_some() {
-            refusal = Refusal { code: UpdateCode::RecoveredOver, conflict: true, ..refusal };
-        }
-        if self.batch.mode == Mode::Each {
-            self.remember(update, Note::Refused(Box::new(refusal.clone())));
-        }
-        Outcome::Refused(place.rejection(refusal, &self.meet.log))
-    }
-
-    /// Keeps an answer that no entry tells, unless its number has one already.
-    fn remember(&mut self, update: &Proposal, note: Note) {
-        let Some(local_seq_num) = update.local_seq_num else { return };
-        if self.meet.is_known(self.writer, update) {
-            return;
-        }
-        let remembered = Remembered { writer: self.batch.writer.clone(), local_seq_num, fingerprint: update.fingerprint, note };
-        self.meet.answers.noted(&remembered);
-        self.records.push(Record::Answer(remembered));
-        self.steps.push(Step::Noted { local_seq_num });
-    }
-}
-
-/// How an answer names its update.
-#[derive(Clone, Copy)]
-struct Place {
-    local_seq_num: Option<u64>,
-    index: usize,
-}
-
-impl Place {
-    fn index(self) -> Option<usize> {
-        self.local_seq_num.is_none().then_some(self.index)
-    }
-
-    fn ack(self, server_seq_num: u64) -> Ack {
-        let (local_seq_num, index) = (self.local_seq_num, self.index());
-        Ack { local_seq_num, index, server_seq_num, duplicate: false, merged: false, overrules: Box::default() }
-    }
-
-    fn rejection(self, refusal: Refusal, log: &Log) -> Rejection {
-        let standing = refusal.because.and_then(|seq| log.get(seq));
-        let standing = standing.map(|entry| StandingUpdate { entry: Arc::clone(entry), without_value: false });
-        let Refusal { conflict, reason, code, .. } = refusal;
-        Rejection { local_seq_num: self.local_seq_num, index: self.index(), conflict, reason, code, standing }
     }
 }

@@ -52,6 +52,23 @@ impl UpdateCode {
         UpdateCode::RecoveredOver,
     ];
 
+    /// The code on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            UpdateCode::Overruled => "overruled",
+            UpdateCode::Removed => "removed",
+            UpdateCode::Absent => "absent",
+            UpdateCode::Exists => "exists",
+            UpdateCode::IdReuse => "id-reuse",
+            UpdateCode::NotAContainer => "not-a-container",
+            UpdateCode::ArrayElement => "array-element",
+            UpdateCode::OutOfRange => "out-of-range",
+            UpdateCode::InvalidKey => "invalid-key",
+            UpdateCode::InvalidValue => "invalid-value",
+            UpdateCode::RecoveredOver => "recovered-over",
+        }
+    }
+
     /// Whether another client's update is the reason, rather than this one by itself.
     pub fn is_conflict(self) -> bool {
         use UpdateCode::{Absent, Exists, Overruled, RecoveredOver, Removed};
@@ -185,6 +202,11 @@ pub enum Decision {
     Stale {
         /// The client has seen the log up to here.
         since: u64,
+    },
+    /// The meet is finished, and not all of the batch had been answered before; nothing happened.
+    Finished {
+        /// The old answers of those updates that had been.
+        known: Vec<Outcome>,
     },
     /// A cursor of the request is not of this log; nothing happened.
     Lost(LostCursor),

@@ -9,6 +9,7 @@ use std::mem::take;
 use std::sync::Arc;
 
 use super::Meet;
+use super::apply::Apply;
 use super::chain::{ChainValue, Cursor};
 use super::entry::{Entry, EntryFields, canonical_text};
 use super::key::Key;
@@ -186,7 +187,7 @@ impl Taking<'_> {
             if_head: None,
             after: None,
         };
-        let Decision::Applied { outcomes, records } = self.meet.apply_carried(&batch, self.now, &branch.carried) else { return };
+        let Decision::Applied { outcomes, records } = Apply::carrying(self.meet, &batch, self.now, &branch.carried).run() else { return };
         for outcome in outcomes {
             match outcome {
                 Outcome::Acked(ack) => drop(branch.carried.insert(ack.server_seq_num)),

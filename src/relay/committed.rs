@@ -1,9 +1,10 @@
 //! The committed view of a meet: what is durable, so what anyone may see.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::value::RawValue;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use crate::meet::chain::Cursor;
 use crate::meet::entry::Entry;
@@ -13,6 +14,7 @@ use crate::meet::log::Log;
 use crate::meet::outcome::LostCursor;
 use crate::meet::settings::PrivatePaths;
 use crate::meet::state::State;
+use crate::meet::time::Timestamp;
 use crate::meet::value::{Value, hash_hex};
 use crate::wire::audience::{Audience, Relayed};
 use crate::wire::message::{Page, Position, StateReply, Status};
@@ -25,6 +27,9 @@ pub struct Committed {
     view: RwLock<View>,
     head: watch::Sender<u64>,
     private: Arc<PrivatePaths>,
+    finished_at: OnceLock<Timestamp>,
+    /// Cancelled once `finished_at` is set.
+    finished: CancellationToken,
 }
 
 #[derive(Debug)]
@@ -70,7 +75,8 @@ impl Committed {
     pub fn new(log: Log, state: State, private: PrivatePaths) -> Committed {
         let head = watch::Sender::new(log.head());
         let view = View { log, state, frames: Frames::default(), texts: [None, None] };
-        Committed { view: RwLock::new(view), head, private: Arc::new(private) }
+        let (finished_at, finished) = Default::default();
+        Committed { view: RwLock::new(view), head, private: Arc::new(private), finished_at, finished }
     }
 
     /// Shows entries that have become durable, as one frame, and wakes all followers.
@@ -79,7 +85,7 @@ impl Committed {
         // Reading values takes longest, so it happens before anybody has to wait.
         let changes: Vec<_> = entries.iter().map(|entry| (Key::parse(&entry.fields.update_key), entry.value())).collect();
         {
-            let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+            let mut view = self.view_mut();
             for (entry, (key, value)) in entries.iter().zip(changes) {
                 if let Ok(key) = key {
                     view.state.fold(&key, value);
@@ -90,6 +96,30 @@ impl Committed {
             view.texts = [None, None];
         }
         self.head.send_replace(last.seq());
+    }
+
+    /// Nothing comes behind what is there. Wakes all followers.
+    pub(super) fn finish(&self, finished_at: Timestamp) {
+        if self.finished_at.set(finished_at).is_ok() {
+            // Frames that were encoded before say that the meet is live.
+            self.view_mut().frames = Frames::default();
+            self.finished.cancel();
+        }
+    }
+
+    /// When the meet was finished; `None` while it takes updates.
+    pub fn finished_at(&self) -> Option<Timestamp> {
+        self.finished_at.get().copied()
+    }
+
+    /// Whether the meet takes updates. What is read after it said `finished` is all that there will be.
+    pub fn status(&self) -> Status {
+        Status::of(self.finished_at())
+    }
+
+    /// Waits until the meet is finished. Returns at once where it is.
+    pub async fn until_finished(&self) {
+        self.finished.cancelled().await;
     }
 
     /// The audience of view keys.
@@ -127,19 +157,23 @@ impl Committed {
 
     /// About `limit` entries above `after`: a page never splits a commit.
     pub fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
-        self.view().page(after, limit, PAGE_MAX_BYTES, audience)
+        let status = self.status();
+        Page { status, ..self.view().page(after, limit, PAGE_MAX_BYTES, audience) }
     }
 
-    /// What a stream sends next: small enough to be held for a reader that stalls.
-    pub(super) fn chunk(&self, after: u64, audience: &Audience) -> Option<Chunk> {
-        if self.head() <= after {
+    /// What a stream sends next, small enough to be held for a reader that stalls, and the number of the last entry.
+    pub(super) fn chunk(&self, after: u64, audience: &Audience) -> Option<(Chunk, u64)> {
+        let head = self.head();
+        if head <= after {
             return None;
         }
+        let status = self.status();
         let view = self.view();
-        Some(match view.frames.after(after) {
+        let chunk = match view.frames.after(after) {
             Some(frame) => Chunk::Frame(Arc::clone(frame)),
-            None => Chunk::Page(view.page(after, PAGE_DEFAULT_ENTRIES, EVENT_MAX_BYTES, audience)),
-        })
+            None => Chunk::Page(Page { status, ..view.page(after, PAGE_DEFAULT_ENTRIES, EVENT_MAX_BYTES, audience) }),
+        };
+        Some((chunk, head))
     }
 
     /// The state at the head, and where that is. Folded and written once per head and kind of reader.
@@ -153,7 +187,7 @@ impl Committed {
             }
             (Arc::new(StateText::new(visible(&view.state, audience))), position)
         };
-        let mut view = self.view.write().unwrap_or_else(PoisonError::into_inner);
+        let mut view = self.view_mut();
         if view.log.head() == position.server_seq_num {
             view.texts[kind] = Some(Arc::clone(&text));
         }
@@ -201,6 +235,10 @@ impl Committed {
     fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
+
+    fn view_mut(&self) -> RwLockWriteGuard<'_, View> {
+        self.view.write().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl View {
@@ -213,6 +251,7 @@ impl View {
         position(seq, &self.log.chain(seq).unwrap_or_else(|| self.log.head_chain()), audience)
     }
 
+    /// A page of a meet that takes updates.
     fn page(&self, after: u64, limit: usize, max_bytes: usize, audience: &Audience) -> Page {
         let rest = self.log.after(after);
         let end = page_end(rest, limit, max_bytes);

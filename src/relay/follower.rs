@@ -23,14 +23,16 @@ pub struct Follower {
     /// Empty keeps everything.
     paths: Vec<Key>,
     cursor: u64,
+    /// The head when the cursor last moved.
+    seen_head: u64,
     head: watch::Receiver<u64>,
 }
 
 impl Follower {
     /// A follower that has everything up to `cursor`.
     pub fn new(committed: Arc<Committed>, audience: Audience, cursor: u64) -> Follower {
-        let head = committed.subscribe();
-        Follower { committed, audience, paths: Vec::new(), cursor, head }
+        let (head, seen_head) = (committed.subscribe(), committed.head());
+        Follower { committed, audience, paths: Vec::new(), cursor, seen_head, head }
     }
 
     /// Keeps only entries that overlap one of `paths`.
@@ -43,6 +45,11 @@ impl Follower {
     /// What this reader has been sent.
     pub fn cursor(&self) -> u64 {
         self.cursor
+    }
+
+    /// Entries that it still lacked when it was last given something.
+    pub fn lag(&self) -> u64 {
+        self.seen_head.saturating_sub(self.cursor)
     }
 
     /// The place that it has been sent.
@@ -79,7 +86,8 @@ impl Follower {
     /// The next event of a stream, without waiting. The cursor moves even over what a filter drops.
     pub fn next_event(&mut self, format: Format) -> Option<Bytes> {
         loop {
-            let chunk = self.committed.chunk(self.cursor, &self.audience)?;
+            let (chunk, head) = self.committed.chunk(self.cursor, &self.audience)?;
+            self.seen_head = head;
             let page = match chunk {
                 Chunk::Frame(frame) if self.paths.is_empty() => {
                     self.cursor = frame.last;

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -16,15 +17,17 @@ use crate::meet::id::MeetId;
 use crate::meet::limits::MAILBOX;
 use crate::meet::outcome::Decision;
 use crate::meet::time::Timestamp;
-use crate::meet::update::Batch;
+use crate::meet::update::{self, Batch};
+use crate::metrics::Metrics;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Document, Store, StoreError};
 use crate::wire::audience::Audience;
 
 use super::clock::Clock;
 use super::committed::Committed;
+use super::orders::{Finish, Order, Push};
 use super::presence::Presence;
-use super::writer::{Desk, Push, Writer};
+use super::writer::{Desk, Writer};
 
 /// Why an open meet could not do what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +49,12 @@ pub struct LiveMeet {
     /// Who is there.
     pub presence: Arc<Presence>,
     roster: RwLock<Roster>,
-    /// One at a time changes the roster, so that its documents are written one after the other and one thread is enough.
-    roster_edits: Arc<Semaphore>,
+    /// One at a time changes the meet's documents, or moves its folder: they are written one after the other, and one thread is enough.
+    documents: Arc<Semaphore>,
     /// `None` for a meet that is read-only because its log is damaged.
-    mailbox: Option<mpsc::Sender<Push>>,
+    mailbox: Option<mpsc::Sender<Order>>,
     failed: Arc<AtomicBool>,
-    /// Shared with every push that has not been answered.
+    /// Shared with every order that has not been answered.
     pending: Arc<()>,
     store: Arc<dyn Store>,
     key: ServerKey,
@@ -66,6 +69,8 @@ pub(super) struct Parts {
     pub(super) id: MeetId,
     pub(super) meet: Meet,
     pub(super) roster: Roster,
+    /// `None` for a meet that takes updates.
+    pub(super) finished_at: Option<Timestamp>,
     /// `None` for a log that is damaged.
     pub(super) log: Option<LogWriter>,
     pub(super) store: Arc<dyn Store>,
@@ -75,23 +80,27 @@ pub(super) struct Parts {
 
 impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
-    pub(super) fn start(parts: Parts) -> LiveMeet {
-        let Parts { id, meet, roster, log, store, key, clock } = parts;
+    pub(super) fn start(parts: Parts, metrics: Arc<Metrics>) -> LiveMeet {
+        let Parts { id, meet, roster, finished_at, log, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
         let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
+        if let Some(finished_at) = finished_at {
+            committed.finish(finished_at);
+        }
+        let documents = Arc::new(Semaphore::new(1));
         let failed = Arc::new(AtomicBool::new(log.is_none()));
         let mailbox = log.map(|log| {
             let (sender, receiver) = mpsc::channel(MAILBOX);
             let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
-            let (store, key, clock) = (Arc::clone(&store), key.clone(), clock.clone());
-            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, failed };
+            let (store, key, clock, documents) = (Arc::clone(&store), key.clone(), clock.clone(), Arc::clone(&documents));
+            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, documents, failed, metrics };
             tokio::spawn(Writer { meet, log, desk }.run(receiver));
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
-        let (roster, roster_edits) = (RwLock::new(roster), Arc::new(Semaphore::new(1)));
-        LiveMeet { id, committed, presence, roster, roster_edits, mailbox, failed, pending, store, key, clock, touched, ended }
+        let roster = RwLock::new(roster);
+        LiveMeet { id, committed, presence, roster, documents, mailbox, failed, pending, store, key, clock, touched, ended }
     }
 
     /// Gives a batch to the writer and waits for what becomes of it; what it committed is durable then.
@@ -99,13 +108,30 @@ impl LiveMeet {
     /// # Errors
     /// [`Fault`]; after [`Fault::StorageFailed`] the batch may be in the log or not.
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
-        let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
         let (reply, decision) = oneshot::channel();
-        mailbox.try_send(Push { batch, reply, _pending: Arc::clone(&self.pending) }).map_err(|error| match error {
+        self.order(Order::Push(Push { batch, came: Instant::now(), reply, _pending: Arc::clone(&self.pending) }))?;
+        decision.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Finishes the meet behind everything that waits, and tells when that was. A finished meet tells the same again.
+    ///
+    /// # Errors
+    /// [`Fault`]; after [`Fault::StorageFailed`] the meet goes on.
+    pub async fn finish(&self, by: update::Writer) -> Result<Timestamp, Fault> {
+        if let Some(finished_at) = self.committed.finished_at() {
+            return Ok(finished_at);
+        }
+        let (reply, finished_at) = oneshot::channel();
+        self.order(Order::Finish(Finish { by, reply, _pending: Arc::clone(&self.pending) }))?;
+        finished_at.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    fn order(&self, order: Order) -> Result<(), Fault> {
+        let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
+        mailbox.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Fault::Internal,
-        })?;
-        decision.await.unwrap_or(Err(Fault::Internal))
+        })
     }
 
     /// Whether updates are refused because the disk failed.
@@ -113,7 +139,18 @@ impl LiveMeet {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Whether a push is on its way to the disk, though its sender may have gone.
+    /// Whether updates are refused because the log is damaged.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.mailbox.is_none()
+    }
+
+    /// Entries that the stream furthest behind lacks.
+    pub(super) fn largest_lag(&self) -> u64 {
+        let slowest = self.presence.slowest();
+        slowest.map_or(0, |cursor| self.committed.head().saturating_sub(cursor))
+    }
+
+    /// Whether an order is on its way to the disk, though its sender may have gone.
     pub(super) fn is_writing(&self) -> bool {
         Arc::strong_count(&self.pending) > 1
     }
@@ -141,15 +178,28 @@ impl LiveMeet {
         change: impl FnOnce(&mut Roster) -> T + Send + 'static,
     ) -> Result<T, Fault> {
         let live = Arc::clone(self);
-        let turn = Arc::clone(&self.roster_edits).acquire_owned().await.map_err(|_| Fault::Internal)?;
-        let edit = tokio::task::spawn_blocking(move || {
+        self.with_documents(move |_| live.edit_roster_now(change)).await
+    }
+
+    /// Works on the meet's documents, on a thread that may block, while nobody else does and the meet stays where it is.
+    /// A caller that gives up waiting stops nothing.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`] where the work says so; its text is logged.
+    pub async fn with_documents<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let store = Arc::clone(&self.store);
+        let turn = Arc::clone(&self.documents).acquire_owned().await.map_err(|_| Fault::Internal)?;
+        let worked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
-            live.edit_roster_now(change)
+            work(&*store)
         });
-        match edit.await {
+        match worked.await {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(error)) => {
-                error!(meet = %self.id, %error, "the roster could not be written");
+                error!(meet = %self.id, %error, "the meet's documents could not be read or written");
                 Err(Fault::StorageFailed)
             }
             Err(_) => Err(Fault::Internal),

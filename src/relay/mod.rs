@@ -5,12 +5,16 @@
 //! committed view and only then answers. Followers are a cursor over that view and a wake-up:
 //! long-polls, `sync`, SSE and NDJSON all read the same way, so a slow one loses nothing and
 //! keeps nobody waiting.
+//!
+//! Finishing a meet goes through the same mailbox, so that everything acked before is in the finished meet.
 
 pub mod clock;
 pub mod committed;
+mod finished;
 pub mod follower;
 mod frames;
 pub mod live;
+mod orders;
 pub mod presence;
 pub mod registry;
 mod replay;

@@ -2,7 +2,7 @@
 //! Kept in memory only; it says nothing about what is stored.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::roster::{Holder, Location};
@@ -16,6 +16,15 @@ use crate::wire::message::LocationInfo;
 pub struct Presence {
     clients: Mutex<HashMap<Writer, Seen>>,
     viewers: AtomicUsize,
+    streams: Mutex<Streams>,
+}
+
+/// How far each open stream has got. A stream whose reader takes nothing is not asked for anything, so it
+/// cannot say itself that it falls behind.
+#[derive(Debug, Default)]
+struct Streams {
+    opened: u64,
+    cursors: HashMap<u64, Arc<AtomicU64>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -43,7 +52,22 @@ impl Presence {
         }
     }
 
-    /// Somebody opened a stream, which lasts as long as what is returned.
+    /// Somebody opened a stream that starts at `cursor`, and that lasts as long as what is returned.
+    pub fn stream(self: &Arc<Self>, holder: &Holder, cursor: u64) -> Stream {
+        let reached = Arc::new(AtomicU64::new(cursor));
+        let mut streams = self.streams();
+        let number = streams.opened;
+        streams.opened += 1;
+        streams.cursors.insert(number, Arc::clone(&reached));
+        Stream { connection: self.connect(holder), number, reached }
+    }
+
+    /// The cursor of the stream that is furthest behind, where there are any.
+    pub fn slowest(&self) -> Option<u64> {
+        self.streams().cursors.values().map(|cursor| cursor.load(Ordering::Relaxed)).min()
+    }
+
+    /// Somebody waits for news, as long as what is returned lasts.
     pub fn connect(self: &Arc<Self>, holder: &Holder) -> Connection {
         let writer = match holder {
             Holder::Editor { writer, .. } => {
@@ -81,12 +105,16 @@ impl Presence {
         locations.iter().map(info).collect()
     }
 
+    fn streams(&self) -> MutexGuard<'_, Streams> {
+        self.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn clients(&self) -> MutexGuard<'_, HashMap<Writer, Seen>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// An open stream.
+/// Somebody who is there.
 #[derive(Debug)]
 pub struct Connection {
     presence: Arc<Presence>,
@@ -94,14 +122,30 @@ pub struct Connection {
     writer: Option<Writer>,
 }
 
-impl Connection {
-    /// The stream has been sent everything up to `cursor`.
+/// An open stream.
+#[derive(Debug)]
+pub struct Stream {
+    connection: Connection,
+    number: u64,
+    reached: Arc<AtomicU64>,
+}
+
+impl Stream {
+    /// It has been sent everything up to `cursor`.
     pub fn sent(&self, cursor: u64, now: Timestamp) {
-        let Some(writer) = &self.writer else { return };
-        if let Some(seen) = self.presence.clients().get_mut(writer) {
+        self.reached.store(cursor, Ordering::Relaxed);
+        let Connection { presence, writer } = &self.connection;
+        let Some(writer) = writer else { return };
+        if let Some(seen) = presence.clients().get_mut(writer) {
             seen.at = now;
             seen.cursor = Some(cursor);
         }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.connection.presence.streams().cursors.remove(&self.number);
     }
 }
 

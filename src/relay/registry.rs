@@ -15,9 +15,10 @@ use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::limits::IDLE_CLOSE;
 use crate::meet::settings::Settings;
+use crate::metrics::{Metrics, Overview};
 use crate::store::line::{Encoder, Header};
 use crate::store::log_writer::LogWriter;
-use crate::store::{NewMeet, Store, StoreError};
+use crate::store::{NewMeet, Stage, Store, StoreError};
 
 use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts};
@@ -35,6 +36,7 @@ pub struct Registry {
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
+    metrics: Arc<Metrics>,
     meets: Mutex<HashMap<MeetId, Arc<Slot>>>,
     /// When the store was last probed, and what came of it.
     probed: Arc<Mutex<Option<(Instant, bool)>>>,
@@ -59,12 +61,17 @@ pub struct MeetSpec {
 impl Registry {
     /// The meets of a store, chained with `key`.
     pub fn new(store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Registry {
-        Registry { store, key, clock, meets: Mutex::default(), probed: Arc::default() }
+        Registry { store, key, clock, metrics: Arc::default(), meets: Mutex::default(), probed: Arc::default() }
     }
 
     /// The clock of all meets.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    /// What is counted about these meets, and about whoever serves them.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// Whether a small write to the store would succeed, as of a second ago at most:
@@ -113,7 +120,8 @@ impl Registry {
             return Ok(None);
         }
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, spec)).await.cloned() });
+        let metrics = Arc::clone(&self.metrics);
+        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, metrics, spec)).await.cloned() });
         match making.await.unwrap_or(Err(Some(Fault::Internal))) {
             Ok(live) => Ok(Some(live)),
             Err(Some(fault)) => Err(fault),
@@ -143,8 +151,9 @@ impl Registry {
     /// not let another one open the same log beside it.
     async fn start_opening(&self, id: MeetId, slot: Arc<Slot>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
+        let metrics = Arc::clone(&self.metrics);
         let opening = tokio::spawn(async move {
-            let opened = slot.get_or_try_init(|| read(id, store, key, clock)).await;
+            let opened = slot.get_or_try_init(|| read(id, store, key, clock, metrics)).await;
             match opened {
                 Ok(live) => Ok(Some(Arc::clone(live))),
                 Err(None) => Ok(None),
@@ -154,21 +163,45 @@ impl Registry {
         opening.await.unwrap_or(Err(Fault::Internal))
     }
 
+    /// Looks at every stored meet of one stage without opening it; `look` runs on a thread that may block.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`] where the meets cannot be listed.
+    pub async fn survey<T: Send + 'static>(
+        &self,
+        stage: Stage,
+        look: impl Fn(&dyn Store, MeetId) -> Option<T> + Send + 'static,
+    ) -> Result<Vec<T>, Fault> {
+        let store = Arc::clone(&self.store);
+        let survey = move || Ok(store.meets(stage)?.into_iter().filter_map(|id| look(&*store, id)).collect());
+        let surveyed: Result<_, StoreError> = tokio::task::spawn_blocking(survey).await.map_err(|_| Fault::Internal)?;
+        surveyed.map_err(|error| {
+            error!(%error, "the meets could not be listed");
+            Fault::StorageFailed
+        })
+    }
+
     /// Takes a meet away from its readers and deletes it.
     ///
     /// # Errors
     /// [`Fault::StorageFailed`]
     pub async fn remove(&self, id: MeetId) -> Result<(), Fault> {
-        let slot = self.meets().remove(&id);
-        if let Some(live) = slot.as_ref().and_then(|slot| slot.get()) {
-            live.ended.cancel();
-        }
+        self.take_away(id);
         let store = Arc::clone(&self.store);
         let removed = tokio::task::spawn_blocking(move || store.remove(id)).await.map_err(|_| Fault::Internal)?;
+        // Somebody may have opened it once more meanwhile.
+        self.take_away(id);
         removed.map_err(|error| {
             warn!(meet = %id, %error, "the meet could not be deleted");
             Fault::StorageFailed
         })
+    }
+
+    fn take_away(&self, id: MeetId) {
+        let slot = self.meets().remove(&id);
+        if let Some(live) = slot.as_ref().and_then(|slot| slot.get()) {
+            live.ended.cancel();
+        }
     }
 
     /// Closes meets that nobody holds or has touched for a while, for ever.
@@ -190,19 +223,38 @@ impl Registry {
         self.meets().len()
     }
 
+    /// How the open meets are at this moment.
+    pub fn overview(&self) -> Overview {
+        // Collected first, so that nobody who opens a meet waits for a look at all of them.
+        let open: Vec<_> = self.meets().values().filter_map(|slot| slot.get().cloned()).collect();
+        let damaged = open.iter().filter(|live| live.is_damaged()).count();
+        Overview {
+            open: open.len(),
+            failed: open.iter().filter(|live| live.has_failed()).count() - damaged,
+            damaged,
+            largest_lag: open.iter().map(|live| live.largest_lag()).max().unwrap_or(0),
+        }
+    }
+
     fn meets(&self) -> MutexGuard<'_, HashMap<MeetId, Arc<Slot>>> {
         self.meets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Reads and replays a meet. An error of `None` means that there is no such meet.
-async fn read(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Result<Arc<LiveMeet>, Option<Fault>> {
+async fn read(
+    id: MeetId,
+    store: Arc<dyn Store>,
+    key: ServerKey,
+    clock: Clock,
+    metrics: Arc<Metrics>,
+) -> Result<Arc<LiveMeet>, Option<Fault>> {
     let read = tokio::task::spawn_blocking(move || {
         let stored = store.open(id)?;
         stored.map(|stored| replay(id, stored, store, key, clock)).transpose()
     });
     match read.await {
-        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts))),
+        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts, metrics))),
         Ok(Ok(None)) => Err(None),
         Ok(Err(error)) => {
             error!(meet = %id, %error, "the meet cannot be opened");
@@ -218,13 +270,15 @@ async fn make(
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
+    metrics: Arc<Metrics>,
     spec: Arc<MeetSpec>,
 ) -> Result<Arc<LiveMeet>, Option<Fault>> {
     let made = tokio::task::spawn_blocking(move || make_now(id, store, key, clock, &spec)).await;
     match made {
         Ok(Ok(parts)) => {
             info!(meet = %id, "meet created");
-            Ok(Arc::new(LiveMeet::start(parts)))
+            metrics.meets.created();
+            Ok(Arc::new(LiveMeet::start(parts, metrics)))
         }
         Ok(Err(StoreError::Exists)) => Err(None),
         Ok(Err(error)) => {
@@ -259,5 +313,5 @@ fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, spe
     let journal = store.create(id, &new)?;
     let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
     let log = Some(LogWriter::new(journal, encoder, 0));
-    Ok(Parts { id, meet, roster, log, store, key, clock })
+    Ok(Parts { id, meet, roster, finished_at: None, log, store, key, clock })
 }

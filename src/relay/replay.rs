@@ -11,14 +11,15 @@ use crate::meet::id::MeetId;
 use crate::meet::settings::TieBreak;
 use crate::store::log_writer::LogWriter;
 use crate::store::scan::{Rest, Scan, StoredRecord};
-use crate::store::{Journal, Store, StoreError, StoredMeet};
+use crate::store::{Journal, Stage, Store, StoreError, StoredMeet};
 
 use super::clock::Clock;
+use super::finished::finished_at;
 use super::live::Parts;
 
 /// Brings a stored meet back to where it was.
 pub(super) fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Result<Parts, StoreError> {
-    let StoredMeet { scan, journal, auth, sessions } = stored;
+    let StoredMeet { scan, stage, journal, auth, sessions } = stored;
     let unreadable = |error: &dyn std::fmt::Display| StoreError::Unreadable(error.to_string());
     let roster = Roster::read(&auth, sessions.as_deref()).map_err(|error| unreadable(&error))?;
     if scan.header.meet_id != id.digits() {
@@ -27,9 +28,16 @@ pub(super) fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key:
     if key.chain_start(id, &scan.header.nonce) != scan.header.chain {
         return Err(unreadable(&"the log was written with another server key; start with the --server-key-file that made it"));
     }
-    let (meet, log) = replay_log(id, scan, journal, &key, roster.auth().settings.tie_break);
-    info!(meet = %id, entries = meet.log().head(), "meet opened");
-    Ok(Parts { id, meet, roster, log, store, key, clock })
+    let (mut meet, log) = replay_log(id, scan, journal, &key, roster.auth().settings.tie_break);
+    let finished_at = match stage {
+        Stage::Current => None,
+        Stage::Finished => {
+            meet.finish();
+            Some(finished_at(&*store, id)?)
+        }
+    };
+    info!(meet = %id, entries = meet.log().head(), finished = finished_at.is_some(), "meet opened");
+    Ok(Parts { id, meet, roster, finished_at, log, store, key, clock })
 }
 
 /// Replays as far as the log is sound; only a wholly sound one goes on.

@@ -2,6 +2,7 @@
 
 mod disk;
 mod failures;
+mod finishing;
 mod groups;
 mod registry;
 

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
+use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, error, info};
 
 use crate::meet::Meet;
@@ -14,28 +14,24 @@ use crate::meet::id::MeetId;
 use crate::meet::limits::{GROUP_MAX, GROUP_MAX_BYTES, RENEW_EVERY};
 use crate::meet::outcome::{Decision, Record};
 use crate::meet::settings::TieBreak;
-use crate::meet::update::Batch;
+use crate::meet::time::Timestamp;
+use crate::meet::update;
+use crate::metrics::Metrics;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
 
 use super::clock::Clock;
 use super::committed::Committed;
+use super::finished::FinishFile;
 use super::live::Fault;
+use super::orders::{Finish, Order, Push};
 use super::replay::replay_log;
 
 /// About what a remembered answer takes in the journal.
 const ANSWER_BYTES: usize = 512;
 
-/// A batch on its way to the writer.
-pub(super) struct Push {
-    pub(super) batch: Batch,
-    pub(super) reply: oneshot::Sender<Result<Decision, Fault>>,
-    /// Keeps the meet open until this is answered, even where nobody waits for the answer any more.
-    pub(super) _pending: Arc<()>,
-}
-
-/// Carries out batches until its mailbox is closed and empty.
+/// Carries out orders until its mailbox is closed and empty.
 pub(super) struct Writer {
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
@@ -51,13 +47,16 @@ pub(super) struct Desk {
     pub(super) key: ServerKey,
     pub(super) tie_break: TieBreak,
     pub(super) clock: Clock,
+    /// One at a time changes the meet's documents, or moves its folder.
+    pub(super) documents: Arc<Semaphore>,
     /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 impl Writer {
     /// Every round: all that waits, one append, one sync, publish, answer.
-    pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Push>) {
+    pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
         while mailbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
             while !waiting.is_empty() {
@@ -70,16 +69,22 @@ impl Writer {
                         None => return,
                     },
                 };
+                if matches!(waiting.first(), Some(Order::Finish(_)))
+                    && let Order::Finish(finish) = waiting.remove(0)
+                {
+                    self.finish(finish).await;
+                }
             }
         }
     }
 
     /// Carries out batches from the front of `waiting`, as many as one append should hold.
-    fn decide(&mut self, waiting: &mut Vec<Push>) -> Group {
+    fn decide(&mut self, waiting: &mut Vec<Order>) -> Group {
         let now = self.desk.clock.now();
         let mut group = Group::default();
         let mut taken = 0;
-        for push in waiting.iter() {
+        for order in waiting.iter() {
+            let Order::Push(push) = order else { break };
             if group.bytes > GROUP_MAX_BYTES {
                 break;
             }
@@ -90,8 +95,24 @@ impl Writer {
             group.decisions.push(decision);
             taken += 1;
         }
-        group.pushes = waiting.drain(..taken).collect();
+        let push = |order| if let Order::Push(push) = order { Some(push) } else { None };
+        group.pushes = waiting.drain(..taken).filter_map(push).collect();
         group
+    }
+
+    /// Moves the meet to the finished ones, with everything that was acked before. Whoever comes first decides when that was.
+    async fn finish(&mut self, order: Finish) {
+        let Finish { by, reply, _pending } = order;
+        let finished = match self.desk.committed.finished_at() {
+            Some(finished_at) => Ok(finished_at),
+            None => self.desk.finish(by).await,
+        };
+        if let Ok(finished_at) = finished {
+            self.meet.finish();
+            self.log.close();
+            self.desk.committed.finish(finished_at);
+        }
+        let _ = reply.send(finished);
     }
 
     /// Makes a group durable, shows it, answers it. `None` when the disk failed: what this meet
@@ -99,25 +120,30 @@ impl Writer {
     async fn write(mut self, group: Group) -> Option<Writer> {
         let Group { records, decisions, pushes, .. } = group;
         if !records.is_empty() {
-            let failed = Arc::clone(&self.desk.failed);
+            let desk = self.desk.clone();
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
             let synced = tokio::task::spawn_blocking(move || {
+                let started = Instant::now();
                 let result = self.log.append(&records);
-                (self, records, result)
+                (self, records, result, started.elapsed())
             });
-            let Ok((writer, records, result)) = synced.await else {
-                failed.store(true, Ordering::Release);
+            let Ok((writer, records, result, took)) = synced.await else {
+                desk.fail();
                 answer(pushes, || Err(Fault::Internal));
                 return None;
             };
             if let Err(error) = result {
-                error!(meet = %writer.desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
-                failed.store(true, Ordering::Release);
+                error!(meet = %desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
+                desk.fail();
                 answer(pushes, || Err(Fault::StorageFailed));
                 return None;
             }
-            writer.desk.committed.publish(&entries(&records));
+            desk.committed.publish(&entries(&records));
+            desk.metrics.writing.synced(&records, took, pushes.iter().map(|push| push.came.elapsed()));
             self = writer;
+        }
+        for (push, decision) in pushes.iter().zip(&decisions) {
+            self.desk.metrics.writing.answered(push.batch.updates.len(), decision);
         }
         let mut decisions = decisions.into_iter();
         answer(pushes, || decisions.next().ok_or(Fault::Internal));
@@ -161,14 +187,42 @@ fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) 
 }
 
 impl Desk {
+    /// The disk failed, or the thread that wrote to it did.
+    fn fail(&self) {
+        self.failed.store(true, Ordering::Release);
+        self.metrics.writing.failed();
+    }
+
+    /// Moves the meet in the store. What goes wrong leaves it where it was.
+    async fn finish(&self, by: update::Writer) -> Result<Timestamp, Fault> {
+        let turn = Arc::clone(&self.documents).acquire_owned().await.map_err(|_| Fault::Internal)?;
+        let (id, store, finished_at) = (self.id, Arc::clone(&self.store), self.clock.now());
+        let location = by.location_name.clone();
+        let moved = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            store.finish(id, &FinishFile::new(finished_at, by).document())
+        });
+        match moved.await {
+            Ok(Ok(())) => {
+                info!(meet = %id, ?location, "meet finished");
+                Ok(finished_at)
+            }
+            Ok(Err(error)) => {
+                error!(meet = %id, %error, "the meet could not be moved to the finished ones, so it goes on");
+                Err(Fault::StorageFailed)
+            }
+            Err(_) => Err(Fault::Internal),
+        }
+    }
+
     /// After a failure: everything that waits and comes is refused, until the log stands in a new file.
     /// `None` when nobody holds the meet any more.
-    async fn wait_for_the_disk(self, waiting: Vec<Push>, mailbox: &mut mpsc::Receiver<Push>) -> Option<Writer> {
-        answer(waiting, || Err(Fault::StorageFailed));
-        let mut attempts = tokio::time::interval_at(Instant::now() + RENEW_EVERY, RENEW_EVERY);
+    async fn wait_for_the_disk(self, waiting: Vec<Order>, mailbox: &mut mpsc::Receiver<Order>) -> Option<Writer> {
+        waiting.into_iter().for_each(|order| order.refuse(Fault::StorageFailed));
+        let mut attempts = tokio::time::interval_at(tokio::time::Instant::now() + RENEW_EVERY, RENEW_EVERY);
         loop {
             tokio::select! {
-                push = mailbox.recv() => answer(vec![push?], || Err(Fault::StorageFailed)),
+                order = mailbox.recv() => order?.refuse(Fault::StorageFailed),
                 _ = attempts.tick() => {
                     if let Some(writer) = self.clone().renew().await {
                         return Some(writer);
@@ -202,6 +256,7 @@ impl Desk {
         }
         self.committed.publish(meet.log().after(shown.server_seq_num));
         self.failed.store(false, Ordering::Release);
+        self.metrics.writing.renewed();
         info!(meet = %self.id, "the disk works again: the meet takes updates");
         Some(Writer { meet, log, desk: self })
     }

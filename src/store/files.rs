@@ -1,19 +1,24 @@
 //! The store in plain files:
-//! `current-meets/<9 digits>/{updates.json.log, auth.json, sessions.json}`, moved whole to
-//! `finished-meets/` at the end. Folders 0700, files 0600, whatever the umask.
+//! `current-meets/<9 digits>/{updates.json.log, auth.json, sessions.json}` and, once something was published,
+//! `publishes.json` and `publishes/`; moved whole to `finished-meets/` at the end, with a `finished.json`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use tracing::{error, warn};
 
 use crate::meet::id::MeetId;
+use crate::meet::time::Timestamp;
 
+use super::durable::{at, make_folder, sync_folder, write_file};
 use super::line::Header;
 use super::scan::{Rest, scan, scan_header};
-use super::{Document, Journal, NewMeet, Store, StoreError, StoredMeet, doing};
+use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet};
+
+pub use super::durable::Fsync;
+pub(crate) use super::durable::{private_file, replace_file};
 
 const LOG_FILE: &str = "updates.json.log";
 const CURRENT: &str = "current-meets";
@@ -22,15 +27,6 @@ const FINISHED: &str = "finished-meets";
 const HEADER_MAX_BYTES: u64 = 4_096;
 /// Starts the name of a folder whose meet is being made; digits cannot collide with it.
 const NEW_PREFIX: &str = ".new-";
-
-/// Whether appends and documents are synced to the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fsync {
-    /// Always.
-    Always,
-    /// Never: for benchmarks, since a power cut loses what was acked.
-    Never,
-}
 
 /// Meets in a folder that this process has locked.
 #[derive(Debug)]
@@ -69,10 +65,10 @@ impl FileStore {
         Ok(current)
     }
 
-    /// The first line of some current meet's log, where there is one that can be read.
+    /// The first line of some meet's log, a current one's rather than a finished one's, where there is one that can be read.
     pub fn any_header(root: &Path) -> Option<(MeetId, Header)> {
-        let mut names = fs::read_dir(root.join(CURRENT)).ok()?.filter_map(|item| Some(item.ok()?.file_name()));
-        let id: MeetId = names.find_map(|name| name.to_str()?.parse().ok())?;
+        let mut folders = [CURRENT, FINISHED].into_iter().filter_map(|folder| fs::read_dir(root.join(folder)).ok());
+        let id: MeetId = folders.find_map(|mut items| items.find_map(|item| item.ok()?.file_name().to_str()?.parse().ok()))?;
         let mut start = Vec::new();
         File::open(Self::log_path(root, id)?).ok()?.take(HEADER_MAX_BYTES).read_to_end(&mut start).ok()?;
         Some((id, scan_header(&start).ok()?))
@@ -84,12 +80,20 @@ impl FileStore {
         folders.into_iter().find(|folder| folder.exists()).map(|folder| folder.join(LOG_FILE))
     }
 
-    fn current(&self, id: MeetId) -> PathBuf {
-        self.root.join(CURRENT).join(id.digits())
+    /// Where a meet is, or would be.
+    fn folder_at(&self, stage: Stage, id: MeetId) -> PathBuf {
+        self.root.join(name_of(stage)).join(id.digits())
     }
 
-    fn finished(&self, id: MeetId) -> PathBuf {
-        self.root.join(FINISHED).join(id.digits())
+    /// Where a meet is.
+    fn folder(&self, id: MeetId) -> Option<(Stage, PathBuf)> {
+        let places = [Stage::Current, Stage::Finished].map(|stage| (stage, self.folder_at(stage, id)));
+        places.into_iter().find(|(_, folder)| folder.exists())
+    }
+
+    fn existing(&self, id: MeetId) -> Result<PathBuf, StoreError> {
+        let missing = || at("looking for", &self.folder_at(Stage::Current, id))(ErrorKind::NotFound.into());
+        self.folder(id).map(|(_, folder)| folder).ok_or_else(missing)
     }
 
     /// Folders of meets whose making a crash cut off: nobody was told of them.
@@ -145,15 +149,15 @@ impl FileStore {
 
 impl Store for FileStore {
     fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
-        let (current, finished) = (self.current(id), self.finished(id));
-        if current.exists() || finished.exists() {
+        if self.folder(id).is_some() {
             return Err(StoreError::Exists);
         }
+        let current = self.folder_at(Stage::Current, id);
         let making = self.unfinished(id);
         make_folder(&making)?;
         self.write_file(&making.join(LOG_FILE), &new.header)?;
-        self.write_file(&making.join(Document::Auth.file_name()), &new.auth)?;
-        self.write_file(&making.join(Document::Sessions.file_name()), &new.sessions)?;
+        self.write_file(&file_of(&making, Document::Auth), &new.auth)?;
+        self.write_file(&file_of(&making, Document::Sessions), &new.sessions)?;
         self.sync_folder(&making)?;
         fs::rename(&making, &current).map_err(at("making", &current))?;
         self.sync_folder(&self.root.join(CURRENT))?;
@@ -161,36 +165,32 @@ impl Store for FileStore {
     }
 
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
-        let current = self.current(id);
-        let log = current.join(LOG_FILE);
-        let bytes = match fs::read(&log) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound && !current.exists() => return Ok(None),
-            Err(error) => return Err(at("reading", &log)(error)),
-        };
+        let Some((stage, folder)) = self.folder(id) else { return Ok(None) };
+        let log = folder.join(LOG_FILE);
+        let bytes = fs::read(&log).map_err(at("reading", &log))?;
         let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
-        let journal = match &scan.rest {
-            Rest::Nothing => self.journal(&log).map(Some),
-            Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).and_then(|()| self.journal(&log)).map(Some),
-            Rest::Damage(_) => Ok(None),
+        let cut = || match &scan.rest {
+            Rest::Nothing => Ok(true),
+            Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).map(|()| true),
+            Rest::Damage(_) => Ok(false),
         };
+        let journal = cut().and_then(|sound| match stage {
+            _ if !sound => Ok(None),
+            Stage::Current => self.journal(&log).map(Some),
+            Stage::Finished => Ok(Some(Box::new(Closed) as Box<dyn Journal>)),
+        });
         let journal = journal.unwrap_or_else(|error| {
             error!(%error, "the meet can be read but not written");
             None
         });
-        let auth = current.join(Document::Auth.file_name());
+        let auth = file_of(&folder, Document::Auth);
         let auth = fs::read(&auth).map_err(at("reading", &auth))?;
-        let sessions = current.join(Document::Sessions.file_name());
-        let sessions = match fs::read(&sessions) {
-            Ok(bytes) => Some(bytes),
-            Err(error) if error.kind() == ErrorKind::NotFound => None,
-            Err(error) => return Err(at("reading", &sessions)(error)),
-        };
-        Ok(Some(StoredMeet { scan, journal, auth, sessions }))
+        let sessions = read_if_there(&file_of(&folder, Document::Sessions))?;
+        Ok(Some(StoredMeet { scan, stage, journal, auth, sessions }))
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
-        let log = self.current(id).join(LOG_FILE);
+        let log = self.existing(id)?.join(LOG_FILE);
         let bytes = fs::read(&log).map_err(at("reading", &log))?;
         let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
         if let Rest::Damage(damage) = scan.rest {
@@ -200,18 +200,47 @@ impl Store for FileStore {
     }
 
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
-        replace_file(&self.current(id).join(document.file_name()), content, self.fsync)
+        let folder = self.existing(id)?;
+        let path = file_of(&folder, document);
+        if let Some(inner) = path.parent().filter(|inner| *inner != folder && !inner.exists()) {
+            make_folder(inner)?;
+        }
+        replace_file(&path, content, self.fsync)
     }
 
-    fn finish(&self, id: MeetId) -> Result<(), StoreError> {
-        let (current, finished) = (self.current(id), self.finished(id));
-        fs::rename(&current, &finished).map_err(at("moving", &current))?;
-        self.sync_folder(&self.root.join(FINISHED))?;
-        self.sync_folder(&self.root.join(CURRENT))
+    fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError> {
+        self.folder(id).map_or(Ok(None), |(_, folder)| read_if_there(&file_of(&folder, document)))
+    }
+
+    fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
+        let (current, finished) = (self.folder_at(Stage::Current, id), self.folder_at(Stage::Finished, id));
+        replace_file(&file_of(&self.existing(id)?, Document::Finish), finish, self.fsync)?;
+        if current.exists() {
+            fs::rename(&current, &finished).map_err(at("moving", &current))?;
+        }
+        let [from, to] = [CURRENT, FINISHED].map(|folder| self.root.join(folder));
+        let synced = self.sync_folder(&to).and_then(|()| self.sync_folder(&from));
+        if synced.is_err() {
+            // Nobody knows which of the two a crash would leave, so the meet stays what it is told to be.
+            let _ = fs::rename(&finished, &current);
+        }
+        synced
+    }
+
+    fn meets(&self, stage: Stage) -> Result<Vec<MeetId>, StoreError> {
+        let folder = self.root.join(name_of(stage));
+        meets_in(&folder).map_err(at("reading", &folder))
+    }
+
+    fn changed_at(&self, id: MeetId) -> Result<Option<Timestamp>, StoreError> {
+        let Some((_, folder)) = self.folder(id) else { return Ok(None) };
+        let changed = fs::metadata(&folder).and_then(|facts| facts.modified()).map_err(at("looking at", &folder))?;
+        let millis = changed.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        Ok(Some(Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))))
     }
 
     fn remove(&self, id: MeetId) -> Result<(), StoreError> {
-        let folder = self.current(id);
+        let folder = self.existing(id)?;
         // Renamed first, so that no half of it is ever taken for a meet.
         let going = self.unfinished(id);
         fs::rename(&folder, &going).map_err(at("removing", &folder))?;
@@ -240,8 +269,23 @@ impl Journal for FileJournal {
     }
 }
 
-fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
-    doing(format!("{what} {}", path.display()))
+fn name_of(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Current => CURRENT,
+        Stage::Finished => FINISHED,
+    }
+}
+
+fn file_of(folder: &Path, document: Document) -> PathBuf {
+    folder.join(&*document.file_name())
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(at("reading", path)(error)),
+    }
 }
 
 /// A copy may lack a folder in which there was nothing.
@@ -266,56 +310,4 @@ fn lock(path: &Path) -> Result<File, StoreError> {
         }
         Err(fs::TryLockError::Error(error)) => Err(at("locking", path)(error)),
     }
-}
-
-/// Makes a folder that only its owner can enter. One that is there already keeps its mode: it may be anybody's.
-fn make_folder(path: &Path) -> Result<(), StoreError> {
-    let make = || match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::NotADirectory.into()),
-        Err(error) => Err(error),
-        Ok(()) => {
-            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
-            File::open(folder_of(path))?.sync_all()
-        }
-    };
-    make().map_err(at("making the folder", path))
-}
-
-/// Replaces a file whole: a crash leaves the old content or the new one.
-pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
-    let mut fresh = path.as_os_str().to_owned();
-    fresh.push(".new");
-    let fresh = PathBuf::from(fresh);
-    write_file(&fresh, content, fsync)?;
-    fs::rename(&fresh, path).map_err(at("replacing", path))?;
-    sync_folder(folder_of(path), fsync)
-}
-
-fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
-    let write = || {
-        let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
-        file.write_all(content)?;
-        if fsync == Fsync::Always { file.sync_all() } else { Ok(()) }
-    };
-    write().map_err(at("writing", path))
-}
-
-fn sync_folder(folder: &Path, fsync: Fsync) -> Result<(), StoreError> {
-    match fsync {
-        Fsync::Always => File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder)),
-        Fsync::Never => Ok(()),
-    }
-}
-
-/// The folder that a path's last part is in.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
-}
-
-/// Opens a file that only its owner can read; the umask can only take bits away, so they are set again.
-pub(crate) fn private_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
-    let file = options.mode(0o600).open(path)?;
-    file.set_permissions(fs::Permissions::from_mode(0o600))?;
-    Ok(file)
 }

@@ -4,8 +4,8 @@ use std::io;
 
 use crate::meet::outcome::Record;
 
-use super::Journal;
 use super::line::{Durable, Encoder};
+use super::{Closed, Journal};
 
 /// The end of one log.
 pub struct LogWriter {
@@ -21,6 +21,11 @@ impl LogWriter {
     pub fn new(journal: Box<dyn Journal>, encoder: Encoder, head: u64) -> LogWriter {
         let durable = Durable { seq: head, lines: encoder.lines() };
         LogWriter { journal, encoder, durable, buffer: Vec::new(), failed: false }
+    }
+
+    /// From now on every append fails.
+    pub fn close(&mut self) {
+        self.journal = Box::new(Closed);
     }
 
     /// Writes records and returns when they are durable.

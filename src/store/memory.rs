@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::meet::id::MeetId;
+use crate::meet::time::Timestamp;
 
 use super::scan::{Rest, scan};
-use super::{Document, Journal, NewMeet, Store, StoreError, StoredMeet, doing};
+use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, doing};
 
 /// Meets in memory. Clones share them, so a clone outlives a server that "crashed".
 #[derive(Clone, Debug, Default)]
@@ -29,17 +31,35 @@ pub enum Fault {
 #[derive(Debug, Default)]
 struct Disk {
     meets: HashMap<MeetId, StoredFiles>,
-    finished: HashMap<MeetId, StoredFiles>,
     fault: Option<Fault>,
     documents_fail: bool,
     appends: usize,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Debug)]
 struct StoredFiles {
+    stage: Stage,
     log: Vec<u8>,
-    auth: Vec<u8>,
-    sessions: Vec<u8>,
+    documents: HashMap<Document, Vec<u8>>,
+    changed_at: SystemTime,
+}
+
+impl Disk {
+    /// Fails like a disk on which nothing can be written, where it was told to.
+    fn check(&self, what: &str) -> Result<(), StoreError> {
+        if self.documents_fail { Err(doing(what)(io::Error::other("told to fail"))) } else { Ok(()) }
+    }
+
+    fn files(&mut self, id: MeetId) -> Result<&mut StoredFiles, StoreError> {
+        self.meets.get_mut(&id).ok_or_else(|| doing("looking for the meet")(io::ErrorKind::NotFound.into()))
+    }
+}
+
+impl StoredFiles {
+    fn save(&mut self, document: Document, content: &[u8]) {
+        self.documents.insert(document, content.to_vec());
+        self.changed_at = SystemTime::now();
+    }
 }
 
 impl MemoryStore {
@@ -78,10 +98,11 @@ impl MemoryStore {
 impl Store for MemoryStore {
     fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
         let mut disk = self.disk();
-        if disk.meets.contains_key(&id) || disk.finished.contains_key(&id) {
+        if disk.meets.contains_key(&id) {
             return Err(StoreError::Exists);
         }
-        let files = StoredFiles { log: new.header.clone(), auth: new.auth.clone(), sessions: new.sessions.clone() };
+        let documents = HashMap::from([(Document::Auth, new.auth.clone()), (Document::Sessions, new.sessions.clone())]);
+        let files = StoredFiles { stage: Stage::Current, log: new.header.clone(), documents, changed_at: SystemTime::now() };
         disk.meets.insert(id, files);
         Ok(Box::new(MemoryJournal { store: self.clone(), id }))
     }
@@ -94,16 +115,20 @@ impl Store for MemoryStore {
         if !damaged {
             files.log.truncate(scan.sound_bytes);
         }
-        let journal = (!damaged).then(|| Box::new(MemoryJournal { store: self.clone(), id }) as Box<dyn Journal>);
-        Ok(Some(StoredMeet { scan, journal, auth: files.auth.clone(), sessions: Some(files.sessions.clone()) }))
+        let journal: Option<Box<dyn Journal>> = match files.stage {
+            _ if damaged => None,
+            Stage::Current => Some(Box::new(MemoryJournal { store: self.clone(), id })),
+            Stage::Finished => Some(Box::new(Closed)),
+        };
+        let document = |document| files.documents.get(&document).cloned();
+        let auth = document(Document::Auth).unwrap_or_default();
+        Ok(Some(StoredMeet { scan, stage: files.stage, journal, auth, sessions: document(Document::Sessions) }))
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
         let mut disk = self.disk();
-        if disk.documents_fail {
-            return Err(doing("renewing a log")(io::Error::other("told to fail")));
-        }
-        let Some(files) = disk.meets.get_mut(&id) else { return Ok(()) };
+        disk.check("renewing a log")?;
+        let files = disk.files(id)?;
         let scan = scan(&files.log).map_err(|error| StoreError::Unreadable(error.to_string()))?;
         match scan.rest {
             Rest::Damage(damage) => Err(StoreError::Unreadable(damage.to_string())),
@@ -116,36 +141,43 @@ impl Store for MemoryStore {
 
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
         let mut disk = self.disk();
-        if disk.documents_fail {
-            return Err(doing("saving a document")(io::Error::other("told to fail")));
-        }
-        if let Some(files) = disk.meets.get_mut(&id) {
-            match document {
-                Document::Auth => files.auth = content.to_vec(),
-                Document::Sessions => files.sessions = content.to_vec(),
-            }
-        }
+        disk.check("saving a document")?;
+        disk.files(id)?.save(document, content);
         Ok(())
     }
 
-    fn finish(&self, id: MeetId) -> Result<(), StoreError> {
+    fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.disk().meets.get(&id).and_then(|files| files.documents.get(&document).cloned()))
+    }
+
+    fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
         let mut disk = self.disk();
-        if let Some(files) = disk.meets.remove(&id) {
-            disk.finished.insert(id, files);
-        }
+        disk.check("moving a meet")?;
+        let files = disk.files(id)?;
+        files.save(Document::Finish, finish);
+        files.stage = Stage::Finished;
         Ok(())
+    }
+
+    fn meets(&self, stage: Stage) -> Result<Vec<MeetId>, StoreError> {
+        Ok(self.disk().meets.iter().filter(|(_, files)| files.stage == stage).map(|(id, _)| *id).collect())
+    }
+
+    fn changed_at(&self, id: MeetId) -> Result<Option<Timestamp>, StoreError> {
+        let millis = |at: SystemTime| at.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis());
+        let timestamp = |at| Timestamp::from_millis(i64::try_from(millis(at)).unwrap_or(i64::MAX));
+        Ok(self.disk().meets.get(&id).map(|files| timestamp(files.changed_at)))
     }
 
     fn remove(&self, id: MeetId) -> Result<(), StoreError> {
-        self.disk().meets.remove(&id);
+        let mut disk = self.disk();
+        disk.check("removing a meet")?;
+        disk.meets.remove(&id);
         Ok(())
     }
 
     fn probe(&self) -> Result<(), StoreError> {
-        if self.disk().documents_fail {
-            return Err(doing("probing")(io::Error::other("told to fail")));
-        }
-        Ok(())
+        self.disk().check("probing")
     }
 }
 

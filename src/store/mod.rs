@@ -1,4 +1,4 @@
-//! Where meets live: journals that only grow, and two small documents beside each.
+//! Where meets live: journals that only grow, and small documents beside each.
 //!
 //! The duties of a store, which one suite of tests holds every implementation to:
 //!
@@ -6,9 +6,12 @@
 //!   but never in front of something accepted.
 //! - [`Store::save`] replaces a document whole: a crash leaves the old one or the new one.
 //! - [`Store::create`] makes a meet whole or not at all, and never over another one.
+//! - [`Store::finish`] moves a meet whole: after any crash it is current or finished, never both or neither.
+//!   Everything that can be done with a current meet can be done with a finished one, but for appending.
 //! - One process at a time: a second store on the same folder is refused.
 //! - It knows nothing of HTTP, sessions or conflicts.
 
+mod durable;
 pub mod files;
 pub mod line;
 pub mod log_writer;
@@ -17,9 +20,11 @@ pub mod scan;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::io;
 
 use crate::meet::id::MeetId;
+use crate::meet::time::Timestamp;
 use scan::Scan;
 
 /// A set of meets.
@@ -30,7 +35,7 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Exists`] where the id is taken, by a finished meet too; [`StoreError::Io`].
     fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError>;
 
-    /// Reads a meet; `None` where there is none of that id. A torn tail is put aside and cut,
+    /// Reads a meet, current or finished; `None` where there is none of that id. A torn tail is put aside and cut,
     /// so that the next append continues a sound log; a damaged log is left as it is.
     ///
     /// # Errors
@@ -50,11 +55,30 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Io`]; the old document stands then.
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError>;
 
-    /// Moves a meet, whole, to the finished ones.
+    /// Reads a document; `None` where the meet has none.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Moves a meet, whole, to the finished ones, with `finish` as its [`Document::Finish`].
+    /// Doing it again only replaces that document. Nobody may save a document of the meet meanwhile.
     ///
     /// # Errors
     /// [`StoreError::Io`]; the meet has not moved then.
-    fn finish(&self, id: MeetId) -> Result<(), StoreError>;
+    fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError>;
+
+    /// The ids of all meets at one stage, in no order.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn meets(&self, stage: Stage) -> Result<Vec<MeetId>, StoreError>;
+
+    /// When a document of the meet was last saved or the meet moved; `None` where there is no such meet.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn changed_at(&self, id: MeetId) -> Result<Option<Timestamp>, StoreError>;
 
     /// Deletes a meet with everything that belongs to it.
     ///
@@ -94,7 +118,9 @@ pub struct NewMeet {
 pub struct StoredMeet {
     /// The log, read and checked.
     pub scan: Scan,
-    /// For appending; `None` for a log that is damaged or finished.
+    /// Whether it is finished.
+    pub stage: Stage,
+    /// For appending; `None` for a log that is damaged, [`Closed`] for a finished one.
     pub journal: Option<Box<dyn Journal>>,
     /// [`Document::Auth`].
     pub auth: Vec<u8>,
@@ -102,21 +128,49 @@ pub struct StoredMeet {
     pub sessions: Option<Vec<u8>>,
 }
 
-/// A small file beside the log.
+/// Where a meet is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Its log grows.
+    Current,
+    /// It takes no more updates.
+    Finished,
+}
+
+/// The log of a finished meet: it never grows again.
+#[derive(Debug)]
+pub struct Closed;
+
+impl Journal for Closed {
+    fn append(&mut self, _: &[u8]) -> io::Result<()> {
+        Err(io::Error::other("the meet is finished, so its log does not grow"))
+    }
+}
+
+/// A small file beside the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Document {
     /// Password hash, locations, settings, view keys, slots.
     Auth,
     /// Hashes of session tokens.
     Sessions,
+    /// When and by whom the meet was finished. It decides nothing: the stage does.
+    Finish,
+    /// Every publish with its status: the outbox.
+    Publishes,
+    /// The results of one publish, as they were sent; named by its id.
+    Results([u8; 16]),
 }
 
 impl Document {
-    /// Its file name.
-    pub fn file_name(self) -> &'static str {
+    /// Its file name, relative to the meet's folder.
+    pub fn file_name(self) -> Cow<'static, str> {
         match self {
-            Document::Auth => "auth.json",
-            Document::Sessions => "sessions.json",
+            Document::Auth => "auth.json".into(),
+            Document::Sessions => "sessions.json".into(),
+            Document::Finish => "finished.json".into(),
+            Document::Publishes => "publishes.json".into(),
+            Document::Results(publish) => format!("publishes/{}.opl.csv", hex::encode(publish)).into(),
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::meet::settings::Settings;
 use crate::meet::time::Timestamp;
 
 use super::audience::Relayed;
+use super::publish::{PublishAck, Publishes};
 
 /// Any object that the server sends, problems aside.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,9 @@ pub enum Message {
     MeetCreated(Box<Session>),
     MeetJoined(Box<Session>),
     MeetInfo(Box<MeetInfo>),
+    MeetFinished(MeetFinished),
+    PublishAck(PublishAck),
+    Publishes(Publishes),
     UpdateResult(UpdateResult),
     UpdateAck(UpdateAck),
     UpdateRejected(UpdateRejected),
@@ -42,6 +46,9 @@ impl Message {
             Message::MeetCreated(_) => "meet-created",
             Message::MeetJoined(_) => "meet-joined",
             Message::MeetInfo(_) => "meet-info",
+            Message::MeetFinished(_) => "meet-finished",
+            Message::PublishAck(_) => "publish-ack",
+            Message::Publishes(_) => "publishes",
             Message::UpdateResult(_) => "update-result",
             Message::UpdateAck(_) => "update-ack",
             Message::UpdateRejected(_) => "update-rejected",
@@ -73,6 +80,15 @@ impl Message {
 pub enum Status {
     /// Takes updates.
     Live,
+    /// Takes no more updates; reading goes on.
+    Finished,
+}
+
+impl Status {
+    /// The status of a meet that was finished then, or was not.
+    pub fn of(finished_at: Option<Timestamp>) -> Status {
+        finished_at.map_or(Status::Live, |_| Status::Finished)
+    }
 }
 
 /// A place in the log: number, cursor and, for editors, the whole chain value.
@@ -135,6 +151,9 @@ pub struct MeetInfo {
     pub cursor: Cursor,
     /// When it was created.
     pub created_at: Timestamp,
+    /// When it was finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub finished_at: Option<Timestamp>,
     /// Everyone who may write.
     pub locations: Vec<LocationInfo>,
     /// View keys and sessions that only read, connected now.
@@ -163,6 +182,23 @@ pub struct LocationInfo {
     pub last_seen_at: Option<Timestamp>,
     /// Entries between the head and the client of it that is furthest behind; `null` while unknown.
     pub behind_by: Option<u64>,
+}
+
+/// `MEET_FINISHED`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct MeetFinished {
+    /// The meet's id in groups of three.
+    pub meet_id: String,
+    /// Always [`Status::Finished`].
+    pub status: Status,
+    /// When it was finished; the same for everyone who asks.
+    pub finished_at: Timestamp,
+    /// The head, which stays.
+    pub server_seq_num: u64,
+    /// Cursor of the head.
+    #[serde(serialize_with = "text")]
+    pub cursor: Cursor,
 }
 
 /// `UPDATE_RESULT`: answers to a push.
@@ -406,10 +442,12 @@ pub struct End {
     pub retry_after_seconds: Option<u32>,
 }
 
-/// Why a stream ends.
+/// Why a stream ends; after `finished` it stays open all the same.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndReason {
+    /// The meet is finished: nothing but heartbeats will come.
+    Finished,
     /// The session or view key has lived its time.
     Expired,
     /// The session was ended or the view key deleted.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::meet::chain::Cursor;
-use crate::meet::outcome::Rejection;
+use crate::meet::outcome::{Ack, Rejection};
 
 use super::message::{News, ServerPull, text};
 
@@ -124,7 +124,7 @@ impl Code {
             Code::SyncStale => fact("sync-stale", 409, "The head has moved", "ifHead names a head that is no longer the newest.", "Apply the news that came along, then send the batch again with the new cursor.", false, false),
             Code::ServerBehind => fact("server-behind", 409, "The client is ahead of the server", "The cursor is above the server's head: the server has lost entries.", "Hand back the entries above lastServerSeq.", false, false),
             Code::HistoryChanged => fact("history-changed", 409, "Another history", "The cursor's chain is not this log's: it comes from another meet or from before a recovery.", "Take the state resource and go on from its cursor.", false, false),
-            Code::MeetFinished => fact("meet-finished", 409, "The meet is finished", "A finished meet takes no more updates.", "Read it, or create a new meet.", false, false),
+            Code::MeetFinished => fact("meet-finished", 409, "The meet is finished", "A finished meet takes no more updates.", "Read it, publish its results, or create a new meet. Updates that had been answered before are answered again, in updateAcks and updatesRejected.", false, false),
             Code::TooLarge => fact("too-large", 413, "The body is too large", "A request body can have 4 MiB.", "Split the batch.", false, false),
             Code::UnsupportedMediaType => fact("unsupported-media-type", 415, "Not JSON by its type", "The body's Content-Type is not JSON.", "Send Content-Type: application/json.", false, false),
             Code::InvalidRequest => fact("invalid-request", 422, "The request does not fit", "A member or parameter is missing, has the wrong type or is out of range.", "errors names each place and what would be right.", false, false),
@@ -248,6 +248,10 @@ pub enum Extra {
         news: Box<News>,
     },
     Stale(Box<News>),
+    Finished {
+        update_acks: Vec<Ack>,
+        updates_rejected: Vec<Rejection>,
+    },
     Errors {
         errors: Vec<FieldError>,
     },

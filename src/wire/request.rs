@@ -171,6 +171,20 @@ pub struct ClientPull {
     pub paths: Vec<String>,
 }
 
+/// Body of `POST /v1/meets/{id}/finish`: nothing needs to be said.
+#[derive(Debug, Default, Deserialize)]
+pub struct FinishMeet {}
+
+/// Body of `POST /v1/meets/{id}/publish`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PublishMeet {
+    /// Where answers go.
+    pub return_email: String,
+    /// The results as OpenLifter exports them for OpenPowerlifting.
+    pub opl_csv: String,
+}
+
 /// Reads `T` from an object only: a derived type would take an array of its members as well.
 #[derive(Debug)]
 pub struct FromObject<T>(pub T);

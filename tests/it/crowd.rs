@@ -7,6 +7,7 @@ use liftrelay::meet::limits::STALLED_WRITE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::support::clock::StoppedClock;
 use crate::support::raw::RawStream;
 use crate::support::socket::Socket;
 use crate::support::stream::assert_gapless;
@@ -267,15 +268,17 @@ async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
     write_all(desk.join("director").await, 2).await;
     let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].as_u64().unwrap();
     assert_eq!(viewers().await, 2, "nobody is cut off at once");
-    tokio::time::pause();
-    tokio::time::advance(STALL_LIMIT).await;
+    let clock = StoppedClock::stop();
+    clock.advance(STALL_LIMIT).await;
     assert_eq!(viewers().await, 2);
-    tokio::time::advance(STALLED_WRITE - STALL_LIMIT + Duration::from_secs(1)).await;
-    tokio::time::resume();
+    clock.advance(STALLED_WRITE - STALL_LIMIT + Duration::from_secs(1)).await;
+    drop(clock);
     let started = Instant::now();
     while viewers().await > 0 {
         assert!(started.elapsed() < Duration::from_secs(20), "the server waits for ever");
     }
+    let scrape = server.scrape_until("liftrelay_connections_stalled_total", 2.0).await;
+    assert_eq!(scrape.get("liftrelay_stream_restarts_total{reason=\"gone\"}"), 2.0);
     // What lay in the socket's buffers still comes.
     let mut checker = Checker::default();
     while let Some(line) = asleep.line().await {

@@ -1,18 +1,20 @@
-//! The rule of the house: `meet` ← `wire` ← {`store`, `auth`} ← `relay` ← `http` ← `cli`, nothing else, nothing backwards.
+//! The rule of the house: `meet` ← `wire` ← {`store`, `auth`, `metrics`} ← `relay` ← `publish` ← `http` ← `cli`, nothing else, nothing backwards.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 /// What each layer may name besides itself.
-const MAY_USE: [(&str, &[&str]); 7] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
     ("meet", &[]),
     ("wire", &["meet"]),
     ("store", &["meet", "wire"]),
     ("auth", &["meet", "wire"]),
-    ("relay", &["meet", "wire", "store", "auth"]),
-    ("http", &["meet", "wire", "store", "auth", "relay"]),
-    ("cli", &["meet", "wire", "store", "auth", "relay", "http"]),
+    ("metrics", &["meet", "wire"]),
+    ("relay", &["meet", "wire", "store", "auth", "metrics"]),
+    ("publish", &["meet", "wire", "store", "auth", "metrics", "relay"]),
+    ("http", &["meet", "wire", "store", "auth", "metrics", "relay", "publish"]),
+    ("cli", &["meet", "wire", "store", "auth", "metrics", "relay", "publish", "http"]),
 ];
 
 /// Crates that would bring I/O, clocks, randomness or tasks into the pure core.

@@ -156,6 +156,7 @@ async fn a_flood_of_logins_leaves_the_meet_alone() {
     };
     assert!(!surplus.header("retry-after").is_empty());
     surplus.problem(503, "overloaded");
+    assert!(server.scrape().await.get("liftrelay_logins_total{result=\"busy\"}") >= 1.0);
     let mut times = Vec::new();
     for number in 1..=25 {
         let started = Instant::now();

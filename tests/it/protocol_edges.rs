@@ -94,6 +94,10 @@ async fn bodies_above_four_mebibytes_are_refused_however_they_come() {
     assert!(problem["detail"].as_str().unwrap().contains("4194304"), "{problem}");
     // A library that sends everything before it reads must get its answer too.
     desk.post(&desk.of_meet("/updates"), &body(4 * limit)).await.problem(413, "too-large");
+    let late = one(&server, push_request(&desk, &format!("Content-Length: {}\r\n", 4 * limit), &" ".repeat(4 * limit))).await;
+    assert_eq!(late.status, 413, "{late:?}");
+    let absurd = one(&server, push_request(&desk, "Content-Length: 1000000000000\r\n", "{")).await;
+    assert_eq!(absurd.status, 413, "what nobody would wait for is refused at once: {absurd:?}");
     let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
     let chunks = chunk.repeat(65);
     let reply = one(&server, push_request(&desk, "Transfer-Encoding: chunked\r\n", &chunks)).await;

@@ -2,18 +2,19 @@
 
 use std::time::{Duration, Instant};
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::io::AsyncReadExt;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::client::PASSWORD;
+use crate::support::clock::StoppedClock;
 use crate::support::process::Process;
 use crate::support::server::options;
 use crate::support::socket::Socket;
 use crate::support::stream::assert_gapless;
+use crate::support::tls::Identity;
 use crate::support::{Client, TestServer};
 
 fn pull(token: &str, rest: Value) -> Value {
@@ -206,6 +207,23 @@ async fn messages_have_a_size_and_are_text() {
     desk.set("lot", json!(1)).await;
 }
 
+#[tokio::test]
+async fn sockets_go_over_tls() {
+    let identity = Identity::new();
+    let server = TestServer::secure(&identity.tls(), options());
+    let desk = identity.client(&server.url).create_as("desk").await;
+    let connection = identity.connect(&server.url, &[b"http/1.1"]).await;
+    let mut socket = Socket::on(connection, &server.url, "", &[("origin", &server.url)]).await.unwrap();
+    let mut update = update(1);
+    update["sessionToken"] = json!(desk.token);
+    assert_eq!(socket.ask(&update).await["updateAcks"][0]["serverSeqNum"], 1);
+    socket.send(&pull(&desk.token, json!({"lastServerSeq": 0}))).await;
+    assert_gapless(&socket.entries_until(1).await, 1);
+    server.app.stopping.cancel();
+    assert_eq!(socket.expect("END").await["reason"], "shutdown");
+    assert_eq!(socket.closed().await.0, CloseCode::Away);
+}
+
 /// Browsers let any page open a socket, and leave it to the server to look where the page comes from.
 #[tokio::test]
 async fn pages_from_elsewhere_only_read() {
@@ -253,27 +271,26 @@ async fn without_an_upgrade_there_is_no_socket() {
 async fn dead_and_idle_sockets_are_closed() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
-    let mut gone = Socket::following(&desk, 0).await;
+    let gone = Socket::following(&desk, 0).await;
     let mut idle = server.socket().await;
     let mut alive = Socket::following(&desk, 0).await;
-    tokio::time::pause();
+    let clock = StoppedClock::stop();
+    let mut end = None;
     for _ in 0..8 {
-        // Real bytes have to go over the socket while the clock stands.
-        tokio::time::advance(Duration::from_secs(15)).await;
-        for _ in 0..50 {
-            tokio::task::yield_now().await;
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        clock.advance(Duration::from_secs(16)).await;
+        // Both answer the ping before the clock moves on.
+        end = match idle.socket.next().await {
+            Some(Ok(Message::Close(frame))) => frame,
+            Some(Ok(_)) => end,
+            _ => break,
+        };
         alive.send(&json!({"msgType": "CLIENT_PULL", "sessionToken": desk.token})).await;
         while alive.next().await["msgType"] != "HELLO" {}
     }
-    tokio::time::resume();
-    // Read as bytes: the library would answer the pings first, and there is nobody to take that any more.
-    let mut bytes = Vec::new();
-    gone.socket.get_mut().read_to_end(&mut bytes).await.unwrap();
-    assert!(bytes.ends_with(b"no pong came"), "{}", String::from_utf8_lossy(&bytes));
-    let (code, reason) = idle.closed().await;
-    assert_eq!(code, CloseCode::Policy, "{reason}");
+    drop(clock);
+    assert!(gone.rest().await.ends_with("no pong came"));
+    let end = end.expect("the idle one was told");
+    assert!(end.code == CloseCode::Policy && end.reason.starts_with("join a meet or pull"), "{end}");
     desk.set("lot", json!(1)).await;
     assert_eq!(alive.entries_until(1).await.len(), 1);
 }

@@ -4,6 +4,7 @@ mod atomic;
 mod conflicts;
 mod convergence;
 mod coverage;
+mod finished;
 mod hall;
 mod keys_and_state;
 mod oracle;

@@ -119,6 +119,9 @@ impl Request {
                 (Reply::Conflict { processed, problem, remaining, since }, Vec::new())
             }
             Decision::Stale { since } => (Reply::Stale { since }, Vec::new()),
+            Decision::Finished { known } => {
+                (Reply::Finished(known.iter().map(|outcome| self.answer(usize::MAX, outcome)).collect()), Vec::new())
+            }
             Decision::Lost(LostCursor::AboveHead(_) | LostCursor::Foreign(_)) => (Reply::Lost, Vec::new()),
         }
     }
@@ -158,6 +161,7 @@ pub(super) enum Reply {
     Applied(Vec<Answer>),
     Conflict { processed: Vec<u64>, problem: Answer, remaining: Vec<u64>, since: u64 },
     Stale { since: u64 },
+    Finished(Vec<Answer>),
     Lost,
 }
 
@@ -192,7 +196,8 @@ impl fmt::Display for Answer {
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
-            Reply::Applied(answers) => f.write_str(&answers.iter().map(Answer::to_string).collect::<Vec<_>>().join("; ")),
+            Reply::Applied(answers) => f.write_str(&in_words(answers)),
+            Reply::Finished(known) => write!(f, "finished: {}", in_words(known)),
             Reply::Conflict { processed, problem, remaining, since } => {
                 write!(f, "conflict: {problem}; processed {processed:?}, remaining {remaining:?}, since {since}")
             }
@@ -200,4 +205,8 @@ impl fmt::Display for Reply {
             Reply::Lost => f.write_str("lost"),
         }
     }
+}
+
+fn in_words(answers: &[Answer]) -> String {
+    answers.iter().map(Answer::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::meet::id::MeetId;
+use crate::meet::time::Timestamp;
 use crate::store::memory::MemoryStore;
-use crate::store::{Document, Journal, NewMeet, Store, StoreError, StoredMeet, doing};
+use crate::store::{Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, doing};
 
 #[derive(Clone, Default)]
 pub(super) struct Disk {
@@ -101,8 +102,21 @@ impl Store for Disk {
         self.memory.save(id, document, content)
     }
 
-    fn finish(&self, id: MeetId) -> Result<(), StoreError> {
-        self.memory.finish(id)
+    fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError> {
+        self.memory.load(id, document)
+    }
+
+    fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
+        self.pass();
+        self.memory.finish(id, finish)
+    }
+
+    fn meets(&self, stage: Stage) -> Result<Vec<MeetId>, StoreError> {
+        self.memory.meets(stage)
+    }
+
+    fn changed_at(&self, id: MeetId) -> Result<Option<Timestamp>, StoreError> {
+        self.memory.changed_at(id)
     }
 
     fn remove(&self, id: MeetId) -> Result<(), StoreError> {

@@ -2,12 +2,14 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::meet::id::MeetId;
+use crate::meet::time::Timestamp;
 use crate::store::files::{FileStore, Fsync};
 use crate::store::memory::MemoryStore;
 use crate::store::scan::Rest;
-use crate::store::{Document, Store, StoreError};
+use crate::store::{Document, Stage, Store, StoreError};
 
 use super::{DAY, Script, append_one_more, end_of, id, new_meet, told, written};
 
@@ -61,7 +63,7 @@ fn no_meet_is_made_over_another_one() {
         append_one_more(&mut Script::new(), &mut *journal, end_of(&new_meet(id()).header));
         assert!(matches!(store.create(id(), &new_meet(id())), Err(StoreError::Exists)));
         assert_eq!(store.open(id()).unwrap().unwrap().scan.records.len(), 1);
-        store.finish(id()).unwrap();
+        store.finish(id(), FINISH).unwrap();
         assert!(matches!(store.create(id(), &new_meet(id())), Err(StoreError::Exists)), "the id of a finished meet is taken");
     });
 }
@@ -107,13 +109,104 @@ fn documents_are_replaced_whole_and_one_by_one() {
     });
 }
 
+const FINISH: &[u8] = b"{\"finish\":1}\n";
+const EVERY: [Document; 5] = [Document::Auth, Document::Sessions, Document::Finish, Document::Publishes, Document::Results([0xab; 16])];
+
 #[test]
-fn a_finished_meet_is_no_longer_among_the_current_ones() {
+fn every_document_is_there_once_it_was_saved() {
+    every_store(|medium| {
+        let store = medium.open();
+        let new = new_meet(id());
+        drop(store.create(id(), &new).unwrap());
+        let first = EVERY.map(|document| store.load(id(), document).unwrap());
+        assert_eq!(first, [Some(new.auth), Some(new.sessions), None, None, None]);
+        for (content, document) in ["a", "b", "c", "d", "e"].iter().zip(EVERY) {
+            store.save(id(), document, content.as_bytes()).unwrap();
+        }
+        assert!(store.load(id(), Document::Results([0xcd; 16])).unwrap().is_none(), "results are told apart by their id");
+        drop(store);
+        let saved = EVERY.map(|document| medium.open().load(id(), document).unwrap().unwrap());
+        assert_eq!(saved, ["a", "b", "c", "d", "e"].map(|content| content.as_bytes().to_vec()));
+        let nobody = MeetId::from_random(1);
+        let store = medium.open();
+        assert!(store.load(nobody, Document::Auth).unwrap().is_none());
+        assert!(store.save(nobody, Document::Auth, b"x").is_err());
+        assert!(store.open(nobody).unwrap().is_none(), "a document alone is no meet");
+    });
+}
+
+#[test]
+fn a_finished_meet_is_there_whole_and_its_log_does_not_grow() {
+    every_store(|medium| {
+        let store = medium.open();
+        let new = new_meet(id());
+        let mut journal = store.create(id(), &new).unwrap();
+        append_one_more(&mut Script::new(), &mut *journal, end_of(&new.header));
+        store.save(id(), Document::Results([0xab; 16]), b"results").unwrap();
+        assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Current);
+        store.finish(id(), FINISH).unwrap();
+        let check = |store: &dyn Store| {
+            let stored = store.open(id()).unwrap().unwrap();
+            assert_eq!((stored.stage, stored.scan.records.len()), (Stage::Finished, 1));
+            assert_eq!((stored.auth, stored.sessions), (new.auth.clone(), Some(new.sessions.clone())));
+            assert!(stored.journal.unwrap().append(b"more\n").is_err());
+            assert_eq!(store.load(id(), Document::Finish).unwrap().unwrap(), FINISH);
+            assert_eq!(store.load(id(), Document::Results([0xab; 16])).unwrap().unwrap(), b"results");
+        };
+        check(&*store);
+        drop(store);
+        check(&*medium.open());
+    });
+}
+
+#[test]
+fn finishing_again_changes_nothing_but_the_document() {
     every_store(|medium| {
         let store = medium.open();
         drop(store.create(id(), &new_meet(id())).unwrap());
-        store.finish(id()).unwrap();
+        store.save(id(), Document::Finish, b"from an attempt that a crash cut off").unwrap();
+        assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Current, "the document alone decides nothing");
+        store.finish(id(), b"first").unwrap();
+        store.finish(id(), b"second").unwrap();
+        assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Finished);
+        assert_eq!(store.load(id(), Document::Finish).unwrap().unwrap(), b"second");
+        assert!(store.finish(MeetId::from_random(1), FINISH).is_err(), "there is no such meet");
+    });
+}
+
+#[test]
+fn a_finished_meet_takes_documents_and_can_be_removed() {
+    every_store(|medium| {
+        let store = medium.open();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        store.finish(id(), FINISH).unwrap();
+        for document in EVERY {
+            store.save(id(), document, b"new").unwrap();
+        }
+        let stored = store.open(id()).unwrap().unwrap();
+        assert_eq!((stored.stage, stored.auth, stored.sessions), (Stage::Finished, b"new".to_vec(), Some(b"new".to_vec())));
+        store.remove(id()).unwrap();
         assert!(store.open(id()).unwrap().is_none());
+        assert!(store.create(id(), &new_meet(id())).is_ok(), "its id is free");
+    });
+}
+
+#[test]
+fn meets_are_listed_by_their_stage_and_dated() {
+    every_store(|medium| {
+        let store = medium.open();
+        let others = [1, 2].map(MeetId::from_random);
+        for meet in [id(), others[0], others[1]] {
+            drop(store.create(meet, &new_meet(meet)).unwrap());
+        }
+        store.finish(id(), FINISH).unwrap();
+        let mut current = store.meets(Stage::Current).unwrap();
+        current.sort_unstable();
+        assert_eq!((current, store.meets(Stage::Finished).unwrap()), (others.to_vec(), vec![id()]));
+        let changed = store.changed_at(id()).unwrap().unwrap();
+        let now = Timestamp::from_millis(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64);
+        assert!(now.since(changed) < Duration::from_secs(60) && changed.since(now) < Duration::from_secs(60), "{changed}");
+        assert!(store.changed_at(MeetId::from_random(3)).unwrap().is_none());
     });
 }
 

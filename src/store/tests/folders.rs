@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::store::files::{FileStore, Fsync};
-use crate::store::{Document, Store, StoreError};
+use crate::store::{Document, Stage, Store, StoreError};
 
 use super::{id, new_meet};
 
@@ -26,9 +26,11 @@ fn only_the_owner_reads_what_is_stored() {
     let store = FileStore::open(&data, Fsync::Always).unwrap();
     drop(store.create(id(), &new_meet(id())).unwrap());
     store.save(id(), Document::Auth, b"new").unwrap();
+    store.save(id(), Document::Results([1; 16]), b"results").unwrap();
+    store.finish(id(), b"{}").unwrap();
     assert_eq!(mode(&data), 0o700);
     let found = below(&data);
-    assert!(found.len() >= 7, "{found:?}");
+    assert!(found.len() >= 10, "{found:?}");
     for path in found {
         assert_eq!(mode(&path), if path.is_dir() { 0o700 } else { 0o600 }, "{}", path.display());
     }
@@ -88,7 +90,7 @@ fn meets_are_listed_and_other_names_are_not() {
     fs::create_dir(folder.path().join("current-meets/notes of the operator")).unwrap();
     assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
     assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("current-meets")));
-    store.finish(id()).unwrap();
+    store.finish(id(), b"{}").unwrap();
     assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
     assert!(FileStore::log_path(folder.path(), id()).unwrap().starts_with(folder.path().join("finished-meets")));
 }
@@ -104,4 +106,48 @@ fn a_failure_names_the_file() {
     let text = store.save(id(), Document::Auth, b"x").unwrap_err().to_string();
     assert!(text.contains("auth.json.new"), "{text}");
     assert_eq!(store.open(id()).unwrap().unwrap().auth, new_meet(id()).auth, "the old document stands");
+}
+
+/// Nobody may find half a meet in either place, or be told that it moved when it did not.
+#[test]
+fn a_meet_that_cannot_move_stays_where_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    let in_the_way = folder.path().join("finished-meets").join(id().digits());
+    fs::create_dir(&in_the_way).unwrap();
+    fs::write(in_the_way.join("something"), "of somebody").unwrap();
+    let text = store.finish(id(), b"{}").unwrap_err().to_string();
+    assert!(text.contains("current-meets"), "{text}");
+    assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Current);
+    fs::remove_dir_all(&in_the_way).unwrap();
+    store.finish(id(), b"{}").unwrap();
+    assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Finished);
+}
+
+#[test]
+fn everything_of_a_meet_moves_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+    drop(store.create(id(), &new_meet(id())).unwrap());
+    store.save(id(), Document::Publishes, b"[]").unwrap();
+    store.save(id(), Document::Results([0xab; 16]), b"results").unwrap();
+    let [current, finished] = ["current-meets", "finished-meets"].map(|name| folder.path().join(name).join(id().digits()));
+    fs::write(current.join("notes of the operator.txt"), "kept").unwrap();
+    store.finish(id(), b"{}").unwrap();
+    assert!(!current.exists());
+    let mut names: Vec<_> = below(&finished).iter().map(|path| path.strip_prefix(&finished).unwrap().display().to_string()).collect();
+    names.sort_unstable();
+    let results = format!("publishes/{}.opl.csv", "ab".repeat(16));
+    let expected = [
+        "auth.json",
+        "finished.json",
+        "notes of the operator.txt",
+        "publishes",
+        "publishes.json",
+        &results,
+        "sessions.json",
+        "updates.json.log",
+    ];
+    assert_eq!(names, expected);
 }

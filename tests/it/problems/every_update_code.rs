@@ -51,6 +51,11 @@ async fn every_refused_update_says_why() {
         assert_eq!(rejection.get("standing").is_some(), names_who, "{rejection}");
     }
     assert_eq!(reply["serverSeqNum"], 5, "none of them was committed");
+    let scrape = server.scrape().await;
+    for code in UpdateCode::ALL.map(UpdateCode::as_str) {
+        let counted = scrape.get(&format!("liftrelay_updates_refused_total{{code={code:?}}}"));
+        assert_eq!(counted, table.iter().filter(|(_, refused, ..)| *refused == code).count() as f64, "{code}");
+    }
 
     let met: BTreeSet<&str> = table.iter().map(|(_, code, ..)| *code).collect();
     for code in UpdateCode::ALL {

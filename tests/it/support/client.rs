@@ -1,5 +1,7 @@
 //! A client over REST. Every reply is checked against `openapi.yaml`.
 
+use std::net::IpAddr;
+
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use serde_json::{Value, json};
@@ -57,7 +59,12 @@ impl Reply {
 
 impl Client {
     pub fn new(base: &str) -> Client {
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        super::tls::use_ring();
+        Client::over(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap(), base)
+    }
+
+    /// A client that connects in a way of its own.
+    pub fn over(http: reqwest::Client, base: &str) -> Client {
         let empty = String::new;
         Client { http, base: base.to_owned(), meet: empty(), token: empty(), location: empty(), client_id: empty(), session: Value::Null }
     }
@@ -158,6 +165,12 @@ impl Client {
     /// The same meet on another address, as after a restart on another port.
     pub fn at(&self, base: &str) -> Client {
         Client { base: base.to_owned(), ..self.clone() }
+    }
+
+    /// The same client on another of this machine's addresses.
+    pub fn with_address(&self, address: IpAddr) -> Client {
+        let http = reqwest::Client::builder().local_address(address).build().unwrap();
+        Client { http, ..self.clone() }
     }
 
     /// The same client with another token; an empty one sends none.

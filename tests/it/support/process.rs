@@ -88,6 +88,26 @@ impl Process {
         Client::new(&self.url)
     }
 
+    /// Sends SIGHUP and waits until `diag.log` has told of one reload more.
+    pub fn reload(&self) -> String {
+        let told = || {
+            let log = std::fs::read_to_string(self.folder.join("data/diag.log")).unwrap();
+            log.lines().filter(|line| line.contains("read again")).map(str::to_owned).collect::<Vec<_>>()
+        };
+        let before = told().len();
+        let is_over = |told: &[String]| told[before..].iter().any(|line| line.contains("the configuration"));
+        self.signal("HUP");
+        let started = Instant::now();
+        loop {
+            let told = told();
+            if is_over(&told) {
+                return told[before..].join("\n");
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "no word of a reload");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// The folder of a meet, by its nine digits.
     pub fn meet_folder(&self, meet: &str) -> PathBuf {
         self.folder.join("data/current-meets").join(meet)

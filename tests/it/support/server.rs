@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use liftrelay::http::serve::tls::Tls;
 use liftrelay::http::serve::{listen, serve};
-use liftrelay::http::{App, Options, routes};
+use liftrelay::http::{App, Options};
 use liftrelay::meet::chain::ServerKey;
+use liftrelay::publish::publisher::Publisher;
 use liftrelay::relay::clock::Clock;
 use liftrelay::relay::registry::Registry;
 use liftrelay::store::Store;
@@ -24,7 +26,7 @@ pub struct TestServer {
 }
 
 pub fn options() -> Options {
-    Options { create_key: None, allow_origins: Vec::new(), trusted_proxies: Vec::new(), fsync: Fsync::Always }
+    Options::default()
 }
 
 impl TestServer {
@@ -41,6 +43,19 @@ impl TestServer {
         server
     }
 
+    /// On files in a folder of its own, with published results going to a folder or a webhook.
+    pub async fn publishing_to(destination: &str) -> TestServer {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let clock = Clock::default();
+        let registry = Arc::new(Registry::new(Arc::new(store), ServerKey::new([7; 32]), clock.clone()));
+        let publisher = Publisher::new(Arc::clone(&registry), &destination.parse().unwrap()).unwrap();
+        let app = App::with_publisher(registry, publisher, options());
+        let mut server = TestServer::serving(app, clock, None);
+        server.folder = Some(folder);
+        server
+    }
+
     /// In memory, with a store that can be told to fail.
     pub async fn in_memory() -> (TestServer, MemoryStore) {
         let store = MemoryStore::default();
@@ -48,12 +63,33 @@ impl TestServer {
     }
 
     pub async fn on(store: Arc<dyn Store>, options: Options) -> TestServer {
+        TestServer::listening(store, options, None)
+    }
+
+    /// In memory, with HTTPS.
+    pub fn secure(tls: &Tls, options: Options) -> TestServer {
+        TestServer::listening(Arc::new(MemoryStore::default()), options, Some(tls.clone()))
+    }
+
+    fn listening(store: Arc<dyn Store>, options: Options, tls: Option<Tls>) -> TestServer {
         let clock = Clock::default();
-        let app = App::new(Registry::new(store, ServerKey::new([7; 32]), clock.clone()), options);
+        let registry = Registry::new(store, ServerKey::new([7; 32]), clock.clone());
+        TestServer::serving(App::new(registry, options), clock, tls)
+    }
+
+    fn serving(app: Arc<App>, clock: Clock, tls: Option<Tls>) -> TestServer {
         let listener = listen("127.0.0.1:0".parse().unwrap()).unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        tokio::spawn(serve(listener, routes::router(Arc::clone(&app)), app.stopping.clone()));
+        let scheme = if tls.is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", listener.local_addr().unwrap());
+        tokio::spawn(serve(listener, app.front(tls)));
         TestServer { url, app, clock, folder: None }
+    }
+
+    /// A file of a meet, wherever the meet is.
+    pub fn file(&self, meet: &str, name: &str) -> std::path::PathBuf {
+        let data = self.folder.as_ref().expect("a server on files").path();
+        let places = ["current-meets", "finished-meets"].map(|stage| data.join(stage).join(meet));
+        places.into_iter().find(|folder| folder.exists()).expect("a meet").join(name)
     }
 
     /// Somebody who is no member of any meet.

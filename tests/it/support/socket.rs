@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, client_async, connect_async};
+use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::contract::check_schema;
 use super::{Client, TestServer};
@@ -20,9 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a stream brings, as opposed to answers.
 const NEWS: [&str; 7] = ["HELLO", "STATE", "UPDATE_RELAY", "HEARTBEAT", "SERVER_PULL", "RESET", "END"];
 
+/// A connection of any kind.
+pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 /// An open socket.
 pub struct Socket {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    pub socket: WebSocketStream<Box<dyn Duplex>>,
     /// News that came before the answer that a test waited for.
     news: VecDeque<Value>,
 }
@@ -34,11 +40,17 @@ impl Socket {
 
     /// With a query (`?key=…`) and headers; a handshake that is refused gives the error.
     pub async fn try_open(base: &str, query: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
+        let tcp = TcpStream::connect(base.trim_start_matches("http://")).await.unwrap();
+        Socket::on(tcp, base, query, headers).await
+    }
+
+    /// On a connection that is there already.
+    pub async fn on(connection: impl Duplex + 'static, base: &str, query: &str, headers: &[(&'static str, &str)]) -> Result<Socket, Error> {
         let mut request = format!("{}/v1/socket{query}", base.replacen("http", "ws", 1)).into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let (socket, response) = connect_async(request).await?;
+        let (socket, response) = client_async(request, Box::new(connection) as Box<dyn Duplex>).await?;
         assert_eq!(response.status(), 101);
         Ok(Socket { socket, news: VecDeque::new() })
     }
@@ -56,10 +68,8 @@ impl Socket {
         let tcp = TcpSocket::new_v4().unwrap();
         tcp.set_recv_buffer_size(receive_buffer).unwrap();
         let tcp = tcp.connect(client.base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
-        let mut request = format!("{}/v1/socket", client.base.replacen("http", "ws", 1)).into_client_request().unwrap();
-        request.headers_mut().insert("authorization", format!("Bearer {}", client.token).parse().unwrap());
-        let (socket, _) = client_async(request, MaybeTlsStream::Plain(tcp)).await.unwrap();
-        Socket { socket, news: VecDeque::new() }
+        let authorization = format!("Bearer {}", client.token);
+        Socket::on(tcp, &client.base, "", &[("authorization", &authorization)]).await.unwrap()
     }
 
     pub async fn send(&mut self, message: &Value) {
@@ -138,6 +148,13 @@ impl Socket {
                 }
             }
         }
+    }
+
+    /// Whatever still comes up to the end, as bytes: a library would answer pings on the way, which nobody takes any more.
+    pub async fn rest(mut self) -> String {
+        let mut bytes = Vec::new();
+        self.socket.get_mut().read_to_end(&mut bytes).await.unwrap();
+        String::from_utf8_lossy(&bytes).into_owned()
     }
 
     /// Reads up to the end, which must come with a close frame; gives its code and reason.

@@ -13,6 +13,7 @@ const START_MS = 15000;
 export class Server {
   #options;
   #folder = "";
+  #scheme = "http:";
   #port = 0;
   /** @type {import("node:child_process").ChildProcess | null} */
   #child = null;
@@ -24,7 +25,7 @@ export class Server {
   }
 
   get origin() {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#scheme}//127.0.0.1:${this.#port}`;
   }
 
   /** On the port that it had before, if it had one. */
@@ -37,7 +38,8 @@ export class Server {
     this.#child = child;
     child.on("error", (error) => (this.#said += error.message));
     child.stderr.on("data", (text) => (this.#said += text));
-    this.#port = Number(new URL(`${await this.#readyText(ready)}`).port);
+    const address = new URL(await this.#readyText(ready));
+    [this.#scheme, this.#port] = [address.protocol, Number(address.port)];
     return this;
   }
 

@@ -125,6 +125,7 @@ fn decision(decision: &Decision) -> Json {
             json!({"conflict": {"processed": processed, "problem": rejection(problem), "remaining": remaining, "since": since}, "entries": []})
         }
         Decision::Stale { since } => json!({"stale": {"since": since}, "entries": []}),
+        Decision::Finished { .. } => unreachable!("no step finishes a meet"),
         Decision::Lost(LostCursor::AboveHead(_)) => json!({"lost": "server-behind", "entries": []}),
         Decision::Lost(LostCursor::Foreign(_)) => json!({"lost": "history-changed", "entries": []}),
     }

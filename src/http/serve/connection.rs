@@ -1,0 +1,209 @@
+//! One connection, from its first byte to its last.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::iter::successors;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutStream;
+use tower::ServiceExt;
+use tracing::debug;
+
+use crate::meet::limits::{
+    CLOSING_GRACE, CONNECTION_BUFFER_BYTES, HEAD_TIMEOUT, HTTP2_EARLY_RESETS_MAX, HTTP2_ERROR_RESETS_MAX, HTTP2_PING_EVERY,
+    HTTP2_PING_TIMEOUT, HTTP2_STREAM_BUFFER_BYTES, HTTP2_STREAMS_MAX, STALLED_WRITE,
+};
+
+use super::super::access::Peer;
+use super::Front;
+use super::http2::{Pieces, Streams};
+use super::room::Place;
+use super::tls::Tls;
+
+/// A socket whose writes may not stall.
+pub(super) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+
+/// Who is at the other end, and what lets them in.
+#[derive(Clone)]
+pub(super) struct Visitor {
+    pub(super) peer: Peer,
+    pub(super) place: Place,
+}
+
+/// Serves a connection to its end.
+pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
+    let Peer(peer) = visitor.peer;
+    let metrics = Arc::clone(&front.metrics);
+    let ended = match front.tls.clone() {
+        None => over_http1(guarded(stream), visitor, front).await,
+        Some(tls) => over_tls(&tls, stream, visitor, front).await,
+    };
+    if let Err(error) = ended {
+        if has_stalled(&*error) {
+            metrics.connections.stalled();
+        }
+        debug!(%peer, %error, "a connection ended");
+    }
+}
+
+/// Whether a connection was cut because its other end accepted nothing; whoever asks nothing is another case.
+pub(in crate::http) fn has_stalled(error: &(dyn Error + 'static)) -> bool {
+    let mut causes = successors(Some(error), |error| (*error).source());
+    causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut))
+}
+
+/// A reader that takes nothing any more is cut off.
+pub(super) fn guarded(stream: TcpStream) -> Socket {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(STALLED_WRITE));
+    Box::pin(stream)
+}
+
+async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
+    let accepted = tokio::select! {
+        // Nobody is owed an answer before the handshake is over.
+        () = front.stopping.cancelled() => return Ok(()),
+        accepted = tls.accept(stream) => accepted,
+    };
+    match accepted? {
+        (stream, true) => over_http2(stream, visitor, front).await,
+        (stream, false) => over_http1(stream, visitor, front).await,
+    }
+}
+
+async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
+    let Front { router, stopping, .. } = front;
+    let service = service_fn(move |request| answer(&router, &visitor, request));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(CONNECTION_BUFFER_BYTES)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    Ok(until(connection, stopping.cancelled(), http1::UpgradeableConnection::graceful_shutdown).await?)
+}
+
+async fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
+    let Front { router, stopping, .. } = front;
+    let streams = Streams::default();
+    let service = service_fn(move |request| {
+        let answer = answer(&router, &visitor, request);
+        async { answer.await.map(|response| response.map(Pieces::of)) }
+    });
+    let connection = http2::Builder::new(streams.clone())
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(CONNECTION_BUFFER_BYTES).unwrap_or(u32::MAX))
+        .max_concurrent_streams(HTTP2_STREAMS_MAX)
+        .max_pending_accept_reset_streams(HTTP2_EARLY_RESETS_MAX)
+        .max_local_error_reset_streams(HTTP2_ERROR_RESETS_MAX)
+        .max_send_buf_size(HTTP2_STREAM_BUFFER_BYTES)
+        .keep_alive_interval(HTTP2_PING_EVERY)
+        .keep_alive_timeout(HTTP2_PING_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
+    let end = async {
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = streams.idle_for(HEAD_TIMEOUT) => {}
+        }
+    };
+    Ok(until(connection, end, http2::Connection::graceful_shutdown).await?)
+}
+
+/// Runs a connection until it ends by itself, or ends it in order: what is being answered is answered, nothing new is taken.
+async fn until<C: Future<Output = hyper::Result<()>>>(
+    connection: C,
+    end: impl Future<Output = ()>,
+    shut: fn(Pin<&mut C>),
+) -> hyper::Result<()> {
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return ended,
+        () = end => {}
+    }
+    shut(connection.as_mut());
+    tokio::time::timeout(CLOSING_GRACE, connection).await.unwrap_or(Ok(()))
+}
+
+/// Asks the router, which learns who asks.
+fn answer(
+    router: &Router,
+    visitor: &Visitor,
+    request: hyper::Request<Incoming>,
+) -> impl Future<Output = Result<Response, std::convert::Infallible>> + use<> {
+    let mut request = request.map(Body::new);
+    visitor.place.speaks(request.version());
+    request.extensions_mut().insert(visitor.peer);
+    request.extensions_mut().insert(visitor.place.clone());
+    router.clone().oneshot(request)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::serve::listen;
+    use crate::http::serve::room::Room;
+    use axum::http::{StatusCode, header};
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio_util::sync::CancellationToken;
+
+    /// Answers one line, over and over, on a socket of its own that holds on to its place.
+    async fn echo(mut request: axum::extract::Request) -> Response {
+        let place = request.extensions_mut().remove::<Place>().unwrap();
+        let upgrade = hyper::upgrade::on(&mut request);
+        tokio::spawn(async move {
+            let mut socket = TokioIo::new(upgrade.await.unwrap());
+            let mut line = [0; 5];
+            while socket.read_exact(&mut line).await.is_ok() {
+                socket.write_all(&line).await.unwrap();
+            }
+            drop(place);
+        });
+        let head = Response::builder().status(StatusCode::SWITCHING_PROTOCOLS);
+        head.header(header::UPGRADE, "echo").header(header::CONNECTION, "upgrade").body(Body::empty()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_socket_after_an_upgrade_counts_as_a_connection_and_is_waited_for() {
+        let (room, stopping) = (Arc::new(Room::new(1)), CancellationToken::new());
+        let router = Router::new().route("/echo", get(echo)).route("/", get(async || "free"));
+        let listener = listen(([127, 0, 0, 1], 0).into()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let front = Front { router, room, tls: None, metrics: Arc::default(), stopping: stopping.clone() };
+        let server = tokio::spawn(crate::http::serve::serve(listener, front));
+        let connect = async || TcpStream::connect(address).await.unwrap();
+        let mut socket = connect().await;
+        socket.write_all(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await.unwrap();
+        let mut head = [0; 12];
+        socket.read_exact(&mut head).await.unwrap();
+        assert_eq!(&head, b"HTTP/1.1 101");
+        let mut waiting = connect().await;
+        waiting.write_all(b"GET / HTTP/1.0\r\n\r\n").await.unwrap();
+        let mut reply = String::new();
+        let answer = tokio::time::timeout(std::time::Duration::from_millis(300), waiting.read_to_string(&mut reply)).await;
+        assert!(answer.is_err(), "there is room for one: {reply}");
+        drop(socket);
+        waiting.read_to_string(&mut reply).await.unwrap();
+        assert!(reply.ends_with("free"), "{reply}");
+        let mut socket = connect().await;
+        socket.write_all(b"GET /echo HTTP/1.1\r\nHost: x\r\nConnection: upgrade\r\nUpgrade: echo\r\n\r\n").await.unwrap();
+        socket.read_exact(&mut head).await.unwrap();
+        stopping.cancel();
+        tokio::task::yield_now().await;
+        assert!(!server.is_finished(), "the socket gets its moment");
+        drop(socket);
+        server.await.unwrap();
+    }
+}

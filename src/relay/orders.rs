@@ -1,0 +1,48 @@
+//! What a meet's mailbox holds.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::sync::oneshot;
+
+use crate::meet::outcome::Decision;
+use crate::meet::time::Timestamp;
+use crate::meet::update::{Batch, Writer};
+
+use super::live::Fault;
+
+/// Something for the meet's writer to do, and where to answer.
+pub(super) enum Order {
+    Push(Push),
+    Finish(Finish),
+}
+
+/// A batch on its way to the writer.
+pub(super) struct Push {
+    pub(super) batch: Batch,
+    /// When it came.
+    pub(super) came: Instant,
+    pub(super) reply: oneshot::Sender<Result<Decision, Fault>>,
+    pub(super) _pending: Pending,
+}
+
+/// The meet is to be finished; answered with when it was.
+pub(super) struct Finish {
+    /// Who wants it.
+    pub(super) by: Writer,
+    pub(super) reply: oneshot::Sender<Result<Timestamp, Fault>>,
+    pub(super) _pending: Pending,
+}
+
+/// Keeps the meet open until an order is answered, even where nobody waits for the answer any more.
+pub(super) type Pending = Arc<()>;
+
+impl Order {
+    /// A client that went away hears nothing.
+    pub(super) fn refuse(self, fault: Fault) {
+        match self {
+            Order::Push(push) => drop(push.reply.send(Err(fault))),
+            Order::Finish(finish) => drop(finish.reply.send(Err(fault))),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Files that appear whole and stay: written aside, synced, renamed. Folders 0700, files 0600, whatever the umask.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{StoreError, doing};
+
+/// Whether appends and documents are synced to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// Always.
+    Always,
+    /// Never: for benchmarks, since a power cut loses what was acked.
+    Never,
+}
+
+/// Names the path at which the medium failed.
+pub(super) fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    doing(format!("{what} {}", path.display()))
+}
+
+/// Makes a folder that only its owner can enter. One that is there already keeps its mode: it may be anybody's.
+pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+    let make = || match fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::NotADirectory.into()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+            File::open(folder_of(path))?.sync_all()
+        }
+    };
+    make().map_err(at("making the folder", path))
+}
+
+/// Replaces a file whole: a crash leaves the old content or the new one.
+pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+    let mut fresh = path.as_os_str().to_owned();
+    fresh.push(".new");
+    let fresh = PathBuf::from(fresh);
+    write_file(&fresh, content, fsync)?;
+    fs::rename(&fresh, path).map_err(at("replacing", path))?;
+    sync_folder(folder_of(path), fsync)
+}
+
+/// Writes a file anew.
+pub(super) fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+    let write = || {
+        let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
+        file.write_all(content)?;
+        if fsync == Fsync::Always { file.sync_all() } else { Ok(()) }
+    };
+    write().map_err(at("writing", path))
+}
+
+/// Makes what was made, renamed or removed in a folder durable.
+pub(super) fn sync_folder(folder: &Path, fsync: Fsync) -> Result<(), StoreError> {
+    match fsync {
+        Fsync::Always => File::open(folder).and_then(|folder| folder.sync_all()).map_err(at("syncing", folder)),
+        Fsync::Never => Ok(()),
+    }
+}
+
+/// The folder that a path's last part is in.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Opens a file that only its owner can read; the umask can only take bits away, so they are set again.
+pub(crate) fn private_file(path: &Path, options: &mut OpenOptions) -> io::Result<File> {
+    let file = options.mode(0o600).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o600))?;
+    Ok(file)
+}
