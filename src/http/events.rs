@@ -19,6 +19,7 @@ use crate::meet::key::Key;
 use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
 use crate::meet::outcome::LostCursor;
 use crate::metrics::{self, Restart, Transport};
+use crate::relay::committed::Committed;
 use crate::relay::follower::Follower;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
@@ -124,8 +125,10 @@ pub(super) struct EventStream {
     app: Arc<App>,
     access: Access,
     format: Format,
-    filtered: bool,
+    paths: Vec<Key>,
     follower: Follower,
+    /// Where a reader is that has more than the log: nothing is sent until the log has come there again.
+    ahead: Option<Cursor>,
     /// What comes before the log's own events.
     opening: VecDeque<Bytes>,
     heartbeats: Interval,
@@ -144,6 +147,7 @@ pub(super) struct EventStream {
 /// What a stream waits for.
 enum Wake {
     News,
+    CaughtUp(Cursor),
     Heartbeat,
     Deadline,
     Finished,
@@ -155,7 +159,7 @@ impl EventStream {
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
-        let start = opening.position.server_seq_num;
+        let (start, ahead) = (opening.position.server_seq_num, opening.ahead);
         let counted = app.metrics.streams.open_stream(transport, access.role());
         if let Some(notice) = &opening.notice {
             counted.starts_over(notice);
@@ -165,8 +169,9 @@ impl EventStream {
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         EventStream {
             format: request.format,
-            filtered: !request.paths.is_empty(),
+            paths: request.paths.clone(),
             follower,
+            ahead,
             opening: opening.encode(&access, request),
             heartbeats,
             presence: live.presence.stream(&access.grant.holder, start),
@@ -206,6 +211,12 @@ impl EventStream {
         }
         loop {
             match self.wait().await {
+                Wake::CaughtUp(cursor) => {
+                    self.ahead = None;
+                    if let Some(piece) = self.start_over_if_lost(cursor) {
+                        return Some(piece);
+                    }
+                }
                 Wake::News => {
                     let event = self.follower.next_event(self.format);
                     self.presence.sent(self.follower.cursor(), self.access.live.now());
@@ -246,16 +257,32 @@ impl EventStream {
             () = at(expiry) => Wake::End(EndReason::Expired),
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
-            () = self.follower.news() => Wake::News,
+            wake = news(&mut self.follower, self.ahead) => wake,
             // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
             () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
     }
 
+    /// Where the log has come to a reader's place by another way, the reader gets RESET and the state.
+    fn start_over_if_lost(&mut self, cursor: Cursor) -> Option<Bytes> {
+        let committed = &self.access.live.committed;
+        let lost = committed.check(cursor).err()?;
+        let (notice, position, state) = reset(committed, &self.access.audience(), &self.paths, lost);
+        self.counted.starts_over(&notice);
+        self.follower.jump(position.server_seq_num);
+        self.opening.push_back(self.format.encode(&Message::State(state), position.cursor, None));
+        Some(self.format.encode(&notice, position.cursor, None))
+    }
+
+    /// What this reader has been sent, or brought along.
+    fn position(&self) -> Position {
+        self.ahead.map_or_else(|| self.follower.position(), place_of)
+    }
+
     fn heartbeat(&self) -> Bytes {
-        let (live, position) = (&self.access.live, self.follower.position());
+        let (live, position) = (&self.access.live, self.position());
         let is_editor = self.access.audience().is_editor();
-        let state_hash = if is_editor && !self.filtered { self.state_hash(&position) } else { None };
+        let state_hash = if is_editor && self.paths.is_empty() { self.state_hash(&position) } else { None };
         self.presence.sent(position.server_seq_num, live.now());
         let id = position.cursor;
         let heartbeat = Heartbeat {
@@ -278,7 +305,7 @@ impl EventStream {
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
-        let cursor = self.follower.position().cursor;
+        let cursor = self.position().cursor;
         let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
         self.format.encode(&Message::End(end), cursor, (reason != EndReason::Finished).then_some(retry))
     }
@@ -288,6 +315,8 @@ impl EventStream {
 struct Opening {
     /// Where the log's events go on.
     position: Position,
+    /// The same, where the log has not come there yet.
+    ahead: Option<Cursor>,
     notice: Option<Message>,
     state: Option<StateReply>,
 }
@@ -295,35 +324,28 @@ struct Opening {
 impl Opening {
     fn new(access: &Access, audience: &Audience, request: &Request) -> Opening {
         let committed = &access.live.committed;
-        let snapshot = || {
-            if request.paths.is_empty() {
-                let (text, position) = committed.state(audience);
-                (text.reply(position), position)
-            } else {
-                let (text, position) = committed.state_cut(&request.paths, audience);
-                (text.reply(position), position)
-            }
-        };
-        let with_state = |notice: Option<Message>| {
-            let (state, position) = snapshot();
-            Opening { position, notice, state: Some(state) }
+        let from = |position| Opening { position, ahead: None, notice: None, state: None };
+        let with_state = || {
+            let (state, position) = snapshot(committed, audience, &request.paths);
+            Opening { state: Some(state), ..from(position) }
         };
         let Start::After(cursor) = request.start else {
-            let position = committed.head_position(audience);
-            return if request.snapshot { with_state(None) } else { Opening { position, notice: None, state: None } };
+            return if request.snapshot { with_state() } else { from(committed.head_position(audience)) };
         };
         match committed.check(cursor) {
-            Ok(()) if request.snapshot => with_state(None),
-            Ok(()) => Opening { position: committed.position(cursor.seq, audience), notice: None, state: None },
+            Ok(()) if request.snapshot => with_state(),
+            Ok(()) => from(committed.position(cursor.seq, audience)),
             Err(LostCursor::AboveHead(_)) if audience.is_editor() => {
                 let head = committed.head_position(audience);
                 let pull = ServerPull { last_server_seq: head.server_seq_num, cursor: head.cursor };
-                Opening { position: head, notice: Some(Message::ServerPull(pull)), state: None }
+                // The reader keeps its own place: with the head's nobody could tell later whether its entries are the log's.
+                // A bare number does not tell either, so its reader is sent whatever comes above the head.
+                let ahead = cursor.tag.map(|_| cursor);
+                Opening { ahead, notice: Some(Message::ServerPull(pull)), ..from(ahead.map_or(head, place_of)) }
             }
-            Err(LostCursor::AboveHead(lost) | LostCursor::Foreign(lost)) => {
-                let reason = format!("cursor {lost} belongs to another history than this log's; the state follows");
-                let cursor = committed.head_position(audience).cursor;
-                with_state(Some(Message::Reset(Reset { reason, cursor })))
+            Err(lost) => {
+                let (notice, position, state) = reset(committed, audience, &request.paths, lost);
+                Opening { notice: Some(notice), state: Some(state), ..from(position) }
             }
         }
     }
@@ -353,6 +375,43 @@ impl Opening {
         opening.extend(self.notice.map(|notice| format.encode(&notice, id, None)));
         opening.extend(self.state.map(|state| format.encode(&Message::State(state), id, None)));
         opening
+    }
+}
+
+/// The state, whole or cut to some keys, and where that is.
+fn snapshot(committed: &Committed, audience: &Audience, paths: &[Key]) -> (StateReply, Position) {
+    if paths.is_empty() {
+        let (text, position) = committed.state(audience);
+        return (text.reply(position), position);
+    }
+    let (text, position) = committed.state_cut(paths, audience);
+    (text.reply(position), position)
+}
+
+/// What a reader is told whose cursor cannot be served, and where it goes on.
+fn reset(committed: &Committed, audience: &Audience, paths: &[Key], lost: LostCursor) -> (Message, Position, StateReply) {
+    let (LostCursor::AboveHead(cursor) | LostCursor::Foreign(cursor)) = lost;
+    let reason = format!("cursor {cursor} belongs to another history than this log's; the state follows");
+    let (state, position) = snapshot(committed, audience, paths);
+    (Message::Reset(Reset { reason, cursor: position.cursor }), position, state)
+}
+
+/// A place that this log does not have, so that there is no chain to show.
+fn place_of(cursor: Cursor) -> Position {
+    Position { server_seq_num: cursor.seq, cursor, chain: None }
+}
+
+/// Waits for something above the cursor, or until the log has come to where a reader is ahead of it.
+async fn news(follower: &mut Follower, ahead: Option<Cursor>) -> Wake {
+    match ahead {
+        Some(cursor) => {
+            follower.reached(cursor.seq).await;
+            Wake::CaughtUp(cursor)
+        }
+        None => {
+            follower.news().await;
+            Wake::News
+        }
     }
 }
 

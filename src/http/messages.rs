@@ -27,6 +27,7 @@ use super::params::Params;
 use super::publish::publish;
 use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
 use super::reply::{Answer, invalid_at, json};
+use super::restore::restore;
 use super::sessions::join_meet;
 use super::updates;
 
@@ -119,6 +120,10 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
         "PUBLISH_MEET" => {
             let editor = caller.editor(app, &envelope).await?;
             Ok(Reply::said(StatusCode::ACCEPTED, publish(app, &editor, parse(text)?).await?))
+        }
+        "RESTORE" => {
+            let editor = caller.editor(app, &envelope).await?;
+            Ok(Reply::said(StatusCode::OK, restore(app, &editor, caller.address, parse(text)?).await?))
         }
         "CLIENT_PULL" => Ok(Reply::Pull(caller.access(app, &envelope).await?, parse(text)?)),
         other => Err(unknown(other)),

@@ -61,18 +61,28 @@ pub enum Restored {
         records: Vec<Record>,
         /// How many updates of a branch lost against the log.
         lost: usize,
+        /// Whether the client's history has left the log's.
+        forked: bool,
         /// Where the next page goes on; `None` behind the last one.
         upload: Option<Upload>,
     },
     /// The first entry does not join the log: the client sends its log from the start.
     Apart,
+    /// The meet is finished, and there is something new in the page.
+    Finished,
     /// The chain is not what this server's key gives: something was changed, or another server wrote it.
     Forged,
 }
 
 impl Meet {
-    /// Takes a page that a client hands back, at the instant `now`. `upload` is what its last page left.
-    pub fn restore(&mut self, upload: Option<Upload>, page: Handed, now: Timestamp) -> Restored {
+    /// Takes a page that a client hands back, at the instant `now`. `upload` is what its last page left;
+    /// that page once more, as after a lost reply, changes nothing.
+    pub fn restore(&mut self, mut upload: Option<Upload>, page: Handed, now: Timestamp) -> Restored {
+        let resent = upload.take_if(|upload| page.more && upload.place == page.place && upload.chain == page.chain);
+        if let Some(upload) = resent {
+            let forked = upload.branch.is_some();
+            return Restored::Taken { records: Vec::new(), lost: 0, forked, upload: Some(upload) };
+        }
         let Some(first) = page.entries.first().map(|entry| entry.server_seq_num) else { return self.nothing(&page) };
         let goes_on = upload.filter(|upload| upload.place + 1 == first);
         let starts = goes_on.is_none();
@@ -82,6 +92,9 @@ impl Meet {
             // In the middle of a log the fault may lie before the page.
             return if starts && first > 1 { Restored::Apart } else { Restored::Forged };
         }
+        if self.is_finished && entries.iter().any(|entry| self.log.chain(entry.seq()) != Some(entry.chain)) {
+            return Restored::Finished;
+        }
         let mut taking = Taking { meet: self, now, records: Vec::new(), lost: 0 };
         let mut entries = take(&mut upload.held).into_iter().chain(entries).peekable();
         while let Some(entry) = entries.next() {
@@ -89,7 +102,8 @@ impl Meet {
             taking.entry(&mut upload, entry, ends);
         }
         let Taking { records, lost, .. } = taking;
-        Restored::Taken { records, lost, upload: page.more.then_some(upload) }
+        let forked = upload.branch.is_some();
+        Restored::Taken { records, lost, forked, upload: page.more.then_some(upload) }
     }
 
     /// An empty page: its client has what the log has, or less.
@@ -97,7 +111,7 @@ impl Meet {
         if self.log.chain(page.place) != Some(page.chain) {
             return Restored::Apart;
         }
-        Restored::Taken { records: Vec::new(), lost: 0, upload: None }
+        Restored::Taken { records: Vec::new(), lost: 0, forked: false, upload: None }
     }
 
     /// A log from `first` on joins where this one has the entry before.

@@ -16,6 +16,7 @@ use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::limits::MAILBOX;
 use crate::meet::outcome::Decision;
+use crate::meet::restore::Handed;
 use crate::meet::time::Timestamp;
 use crate::meet::update::{self, Batch};
 use crate::metrics::Metrics;
@@ -25,8 +26,9 @@ use crate::wire::audience::Audience;
 
 use super::clock::Clock;
 use super::committed::Committed;
-use super::orders::{Finish, Order, Push};
+use super::orders::{Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
+use super::restoring::Uploads;
 use super::writer::{Desk, Writer};
 
 /// Why an open meet could not do what it should.
@@ -94,7 +96,7 @@ impl LiveMeet {
             let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
             let (store, key, clock, documents) = (Arc::clone(&store), key.clone(), clock.clone(), Arc::clone(&documents));
             let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, documents, failed, metrics };
-            tokio::spawn(Writer { meet, log, desk }.run(receiver));
+            tokio::spawn(Writer { meet, log, uploads: Uploads::default(), desk }.run(receiver));
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());
@@ -124,6 +126,16 @@ impl LiveMeet {
         let (reply, finished_at) = oneshot::channel();
         self.order(Order::Finish(Finish { by, reply, _pending: Arc::clone(&self.pending) }))?;
         finished_at.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Gives the writer a page of the log that a client has; what was new in it is durable then.
+    ///
+    /// # Errors
+    /// [`Fault`]; after [`Fault::StorageFailed`] the entries may be in the log or not.
+    pub async fn restore(&self, by: update::Writer, page: Handed) -> Result<Restoration, Fault> {
+        let (reply, restoration) = oneshot::channel();
+        self.order(Order::Restore(Restore { by, page, reply, _pending: Arc::clone(&self.pending) }))?;
+        restoration.await.unwrap_or(Err(Fault::Internal))
     }
 
     fn order(&self, order: Order) -> Result<(), Fault> {

@@ -27,6 +27,7 @@ pub enum Message {
     UpdateRejected(UpdateRejected),
     UpdateRelay(Page),
     SyncResult(SyncResult),
+    Restored(Restored),
     State(StateReply),
     ViewKeyCreated(Box<ViewKeyCreated>),
     ViewKeys(ViewKeys),
@@ -54,6 +55,7 @@ impl Message {
             Message::UpdateRejected(_) => "update-rejected",
             Message::UpdateRelay(_) => "update-relay",
             Message::SyncResult(_) => "sync-result",
+            Message::Restored(_) => "restored",
             Message::State(_) => "state",
             Message::ViewKeyCreated(_) => "view-key-created",
             Message::ViewKeys(_) => "view-keys",
@@ -299,6 +301,19 @@ pub struct SyncResult {
     /// News for the client, its own updates included.
     #[serde(flatten)]
     pub page: Page,
+}
+
+/// `RESTORED`: a page of a log that was handed back is durable, as far as it was new.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// The head of the log.
+    #[serde(flatten)]
+    pub head: Position,
+    /// Whether the meet takes updates.
+    pub status: Status,
+    /// Whether the client's history has left the log's: its changes are in the log under other numbers, as far as they prevailed.
+    pub history_changed: bool,
 }
 
 /// `STATE`: the fold of the log, or a part of it.

@@ -32,8 +32,9 @@ fn page(meet: &Meet, after: u64, upto: u64, more: bool) -> Handed {
 /// What a page comes to, in words.
 fn told(restored: Restored) -> (String, Option<Upload>, Vec<Record>) {
     match restored {
-        Restored::Taken { records, lost, upload } => (format!("{} records, {lost} lost", records.len()), upload, records),
+        Restored::Taken { records, lost, upload, .. } => (format!("{} records, {lost} lost", records.len()), upload, records),
         Restored::Apart => ("apart".to_owned(), None, Vec::new()),
+        Restored::Finished => ("finished".to_owned(), None, Vec::new()),
         Restored::Forged => ("forged".to_owned(), None, Vec::new()),
     }
 }
@@ -46,7 +47,7 @@ fn hand_back(to: &mut Meet, from: &Meet, after: u64, size: usize) -> Result<(usi
     loop {
         let upto = head.min(at + size as u64);
         match to.restore(upload.take(), page(from, at, upto, upto < head), NOW) {
-            Restored::Taken { records, lost, upload: next } => {
+            Restored::Taken { records, lost, upload: next, .. } => {
                 all.extend(records);
                 all_lost += lost;
                 upload = next;
@@ -266,4 +267,33 @@ fn what_does_not_join_is_apart_and_what_is_foreign_is_forged() {
     gap.entries.remove(2);
     assert_eq!(restore(gap), "forged");
     assert_eq!(live.meet.log().head(), 2);
+}
+
+#[test]
+fn a_page_sent_again_changes_nothing() {
+    let (mut live, mut lost) = forked();
+    for value in ["1", "2", "3"] {
+        lost.send(&LEFT.sends([set("a.x", value)]));
+    }
+    live.send(&RIGHT.sends([set("a.y", "8")]));
+    let (said, upload, _) = told(live.meet.restore(None, page(&lost.meet, 0, 3, true), NOW));
+    assert_eq!(said, "1 records, 0 lost");
+    let (said, upload, _) = told(live.meet.restore(upload, page(&lost.meet, 1, 3, true), NOW));
+    assert_eq!(said, "0 records, 0 lost");
+    let (said, upload, _) = told(live.meet.restore(upload, page(&lost.meet, 3, 4, false), NOW));
+    assert_eq!((said.as_str(), upload.is_none()), ("2 records, 0 lost", true));
+}
+
+#[test]
+fn a_finished_meet_takes_what_it_has_and_nothing_new() {
+    let mut whole = empty_meet(TieBreak::Incumbent);
+    let mut meet = empty_meet(TieBreak::Incumbent);
+    for value in ["1", "2"] {
+        LEFT.sends([set("a", value)]).apply(&mut whole);
+    }
+    assert_eq!(told(meet.restore(None, page(&whole, 0, 1, false), NOW)).0, "1 records, 0 lost");
+    meet.finish();
+    assert_eq!(told(meet.restore(None, page(&whole, 0, 1, false), NOW)).0, "0 records, 0 lost");
+    assert_eq!(told(meet.restore(None, page(&whole, 0, 2, false), NOW)).0, "finished");
+    assert_eq!(meet.log().head(), 1);
 }
