@@ -36,6 +36,8 @@ pub const BODY_DISCARD_PAUSE: Duration = Duration::from_secs(1);
 pub const RESTORE_MAX_ENTRIES: usize = 10_000;
 /// Clients of one meet that may be in the middle of handing back their logs. Of more, the one that was silent longest starts again.
 pub const UPLOADS_MAX: usize = 64;
+/// How long a meet that comes back from its clients waits for the others once one has handed back its whole log: two reconnects of a browser.
+pub const RECOVERY_WAIT: Duration = Duration::from_secs(10);
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.

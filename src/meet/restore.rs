@@ -19,7 +19,7 @@ use super::update::{Batch, Mode, Proposal};
 use super::value::Value;
 
 /// A page of a log as a client hands it back.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Handed {
     /// The entries, numbered without gaps.
     pub entries: Vec<EntryFields>,

@@ -17,6 +17,7 @@ mod frames;
 pub mod live;
 pub mod orders;
 pub mod presence;
+pub mod recovery;
 pub mod registry;
 mod replay;
 mod restoring;

@@ -41,6 +41,8 @@ pub(super) struct Restore {
     /// Whose log it is.
     pub(super) by: Writer,
     pub(super) page: Handed,
+    /// Locations that somebody has joined from, so that may have something to hand back.
+    pub(super) expected: Vec<Box<str>>,
     pub(super) reply: oneshot::Sender<Result<Restoration, Fault>>,
     pub(super) _pending: Pending,
 }

@@ -39,20 +39,24 @@ impl Uploads {
 impl Writer {
     /// Takes a page: durable first, then shown, then answered. `None` when the disk failed, as for pushes.
     pub(super) async fn restore(mut self, order: Restore) -> Option<Writer> {
-        let Restore { by, page, reply, _pending } = order;
+        let Restore { by, page, expected, reply, _pending } = order;
+        let (location, more) = (by.location_name.clone(), page.more);
         let desk = self.desk.clone();
         // A page is thousands of entries to check, and the disk is slow.
         let taken = tokio::task::spawn_blocking(move || {
             let result = self.take_page(by, page);
             (self, result)
         });
-        let Ok((writer, result)) = taken.await else {
+        let Ok((mut writer, result)) = taken.await else {
             desk.fail();
             let _ = reply.send(Err(Fault::Internal));
             return None;
         };
         match result {
             Ok(restoration) => {
+                if matches!(restoration, Restoration::Taken { .. }) {
+                    writer.desk.handed_back(location, more, &expected).await;
+                }
                 let _ = reply.send(Ok(restoration));
                 Some(writer)
             }

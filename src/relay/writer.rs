@@ -26,6 +26,7 @@ use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
 use super::orders::{Finish, Order, Push};
+use super::recovery::Recovery;
 use super::replay::replay_log;
 use super::restoring::Uploads;
 
@@ -53,6 +54,8 @@ pub(super) struct Desk {
     pub(super) documents: Arc<Semaphore>,
     /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
+    /// While the meet comes back from its clients.
+    pub(super) recovery: Option<Recovery>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -60,7 +63,7 @@ impl Writer {
     /// Every round: all that waits, one append, one sync, publish, answer.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
-        while mailbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
+        while self.desk.next(&mut mailbox, &mut waiting).await {
             while !waiting.is_empty() {
                 let desk = self.desk.clone();
                 let group = self.decide(&mut waiting);
@@ -203,6 +206,17 @@ fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) 
 }
 
 impl Desk {
+    /// Waits for orders; the end of a recovery comes in between. Tells whether there are any: nobody holds the meet otherwise.
+    async fn next(&mut self, mailbox: &mut mpsc::Receiver<Order>, waiting: &mut Vec<Order>) -> bool {
+        while let Some(recovery) = &self.recovery {
+            tokio::select! {
+                came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
+                () = tokio::time::sleep_until(recovery.deadline()) => self.go_live().await,
+            }
+        }
+        mailbox.recv_many(waiting, GROUP_MAX).await > 0
+    }
+
     /// The disk failed, or the thread that wrote to it did.
     pub(super) fn fail(&self) {
         self.failed.store(true, Ordering::Release);

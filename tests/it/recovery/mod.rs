@@ -3,7 +3,9 @@
 mod behind;
 mod crashes;
 mod forked;
+mod gone;
 mod refused;
+mod tickets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,6 +44,23 @@ async fn hand_back(client: &Client, pages: &[Value]) -> Value {
         last = restore(client, page).await.expect(200);
     }
     last
+}
+
+/// The same pages with a ticket in place of a session.
+fn with_ticket(pages: &[Value], ticket: &Value) -> Vec<Value> {
+    let mut pages = pages.to_vec();
+    pages.iter_mut().for_each(|page| page["recoveryTicket"] = ticket.clone());
+    pages
+}
+
+/// The newest ticket of a client.
+async fn ticket(client: &Client) -> Value {
+    client.get(&client.of_meet("")).await.expect(200)["recoveryTicket"].clone()
+}
+
+/// What the meet says that it is.
+async fn status(client: &Client) -> Value {
+    client.get(&client.of_meet("")).await.expect(200)["status"].clone()
 }
 
 /// One update of a client that numbers its own.
@@ -86,6 +105,14 @@ fn put_back(mut process: Process, folder: &Path, copy: &[(PathBuf, Vec<u8>)]) ->
     for (path, bytes) in copy {
         fs::write(path, bytes).unwrap();
     }
+    Process::start(&process.folder.clone())
+}
+
+/// Kills the server, takes its data folder away, and starts it again: only the key is left.
+fn lose_everything(mut process: Process) -> Process {
+    process.child.kill().unwrap();
+    process.child.wait().unwrap();
+    fs::remove_dir_all(process.folder.join("data")).unwrap();
     Process::start(&process.folder.clone())
 }
 
