@@ -74,6 +74,12 @@ pub struct ViewKey {
     pub hash: TokenHash,
 }
 
+impl ViewKey {
+    fn grant(&self) -> Arc<Grant> {
+        Grant::new(Holder::Viewer { key_id: self.key_id.clone() }, self.expires_at)
+    }
+}
+
 /// `sessions.json`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct SessionsFile {
@@ -185,7 +191,7 @@ impl Roster {
     }
 
     fn assemble(auth: AuthFile, sessions: Vec<StoredSession>) -> Roster {
-        let slots = auth.clients.iter().zip(0..).map(|(writer, slot)| (writer.clone(), slot)).collect();
+        let slots = slots(&auth);
         let mut roster = Roster { auth: Arc::new(auth), slots, grants: HashMap::new() };
         for session in sessions {
             let writer = Writer { location_name: session.location_name, client_id: session.client_id };
@@ -194,7 +200,7 @@ impl Roster {
             }
         }
         for key in &Arc::clone(&roster.auth).view_keys {
-            roster.grants.insert(key.hash, Grant::new(Holder::Viewer { key_id: key.key_id.clone() }, key.expires_at));
+            roster.grants.insert(key.hash, key.grant());
         }
         roster
     }
@@ -290,6 +296,20 @@ impl Roster {
         self.change().password = password;
     }
 
+    /// Takes over what a newer ticket says. Clients that joined meanwhile stay, with slots behind those that it hands out.
+    pub fn adopt(&mut self, newer: &AuthFile) {
+        let mut auth = newer.clone();
+        auth.clients.extend(self.auth.clients.iter().filter(|client| !newer.clients.contains(client)).cloned());
+        auth.ticket_version = newer.ticket_version.max(self.auth.ticket_version) + 1;
+        self.slots = slots(&auth);
+        let is_kept = |hash: &TokenHash| auth.view_keys.iter().any(|key| key.hash == *hash);
+        self.grants.retain(|hash, grant| matches!(grant.holder, Holder::Editor { .. }) || is_kept(hash));
+        for key in &auth.view_keys {
+            self.grants.entry(key.hash).or_insert_with(|| key.grant());
+        }
+        self.auth = Arc::new(auth);
+    }
+
     /// Makes a view key that lives for `life`, or until it is deleted.
     ///
     /// # Errors
@@ -313,7 +333,7 @@ impl Roster {
         let auth = self.change();
         auth.view_keys.retain(is_alive);
         auth.view_keys.push(key.clone());
-        self.grants.insert(key.hash, Grant::new(Holder::Viewer { key_id: key.key_id.clone() }, expires_at));
+        self.grants.insert(key.hash, key.grant());
         Ok((token, key))
     }
 
@@ -336,6 +356,10 @@ impl Roster {
         let slot = *self.slots.get(&writer)?;
         Some(Holder::Editor { writer, priority, slot })
     }
+}
+
+fn slots(auth: &AuthFile) -> HashMap<Writer, u32> {
+    auth.clients.iter().zip(0..).map(|(writer, slot)| (writer.clone(), slot)).collect()
 }
 
 fn read<T: for<'de> Deserialize<'de>>(file: &'static str, bytes: &[u8]) -> Result<T, BadDocument> {
@@ -457,6 +481,29 @@ mod tests {
         for token in [session, view] {
             assert!(!stored.contains(&token.reveal()[14..]));
         }
+    }
+
+    #[test]
+    fn a_newer_ticket_is_taken_over_and_whoever_joined_meanwhile_stays() {
+        let now = Timestamp::from_millis(NOW);
+        let mut older = roster();
+        older.join(meet(), writer("a"), now).unwrap();
+        let (kept, _) = older.create_view_key(meet(), "kept".into(), None, now).unwrap();
+        let (deleted, key) = older.create_view_key(meet(), "deleted".into(), None, now).unwrap();
+        let mut newer = reread(&older);
+        newer.join(meet(), writer("b"), now).unwrap();
+        newer.delete_view_key(&key.key_id);
+        let (made, _) = newer.create_view_key(meet(), "made".into(), None, now).unwrap();
+
+        let mut recovered = Roster::new(AuthFile::clone(older.auth()));
+        let session = recovered.join(meet(), writer("c"), now).unwrap().token;
+        recovered.adopt(newer.auth());
+        let recovered = reread(&recovered);
+        let clients: Vec<_> = ["a", "b", "c"].map(writer).into();
+        assert_eq!(recovered.auth().clients, clients);
+        assert!(recovered.auth().ticket_version > newer.auth().ticket_version);
+        let works = |token| recovered.grant(token, now).is_some();
+        assert_eq!([works(&session), works(&kept), works(&made), works(&deleted)], [true, true, true, false]);
     }
 
     #[test]

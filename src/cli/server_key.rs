@@ -37,7 +37,7 @@ pub(super) fn load_or_make(path: &Path, data_dir: &Path) -> Result<ServerKey, St
 /// A meet of the data folder that another key made: a sign that the wrong key file was given.
 pub(super) fn made_by_another(key: &ServerKey, data_dir: &Path) -> Option<MeetId> {
     let (id, header) = FileStore::any_header(data_dir)?;
-    (key.chain_start(id, &header.nonce) != header.chain).then_some(id)
+    (!header.is_of(key, id)).then_some(id)
 }
 
 /// Reads the key; `None` where there is no such file.

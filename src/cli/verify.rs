@@ -101,7 +101,7 @@ fn check(id: MeetId, bytes: &[u8], key: Option<&ServerKey>) -> Result<String, St
 }
 
 fn check_chain(id: MeetId, scan: Scan, key: &ServerKey) -> Result<(), String> {
-    if key.chain_start(id, &scan.header.nonce) != scan.header.chain {
+    if !scan.header.is_of(key, id) {
         return Err("another server key made this meet".to_owned());
     }
     let mut meet = Meet::new(key.clone(), scan.header.chain, TieBreak::default());

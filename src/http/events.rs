@@ -1,5 +1,7 @@
 //! Streams: one meet's events as they become durable.
 
+mod opening;
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -17,12 +19,11 @@ use crate::auth::random_bytes;
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
 use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
-use crate::meet::outcome::LostCursor;
 use crate::metrics::{self, Restart, Transport};
 use crate::relay::follower::Follower;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
-use crate::wire::message::{End, EndReason, Heartbeat, Hello, Message, Position, Reset, ServerPull, StateReply};
+use crate::wire::message::{End, EndReason, Heartbeat, Message, Position};
 use crate::wire::problem::{Code, Problem};
 use crate::wire::stream::Format;
 
@@ -31,6 +32,7 @@ use super::access::Access;
 use super::measure::Waited;
 use super::params::{Params, read_cursor};
 use super::reply::{Answer, invalid_at};
+use opening::{Opening, place_of, reset};
 
 /// `GET /v1/meets/{meetId}/events`
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
@@ -124,8 +126,10 @@ pub(super) struct EventStream {
     app: Arc<App>,
     access: Access,
     format: Format,
-    filtered: bool,
+    paths: Vec<Key>,
     follower: Follower,
+    /// Where a reader is that has more than the log: nothing is sent until the log has come there again.
+    ahead: Option<Cursor>,
     /// What comes before the log's own events.
     opening: VecDeque<Bytes>,
     heartbeats: Interval,
@@ -144,6 +148,7 @@ pub(super) struct EventStream {
 /// What a stream waits for.
 enum Wake {
     News,
+    CaughtUp(Cursor),
     Heartbeat,
     Deadline,
     Finished,
@@ -155,7 +160,7 @@ impl EventStream {
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
-        let start = opening.position.server_seq_num;
+        let (start, ahead) = (opening.position.server_seq_num, opening.ahead);
         let counted = app.metrics.streams.open_stream(transport, access.role());
         if let Some(notice) = &opening.notice {
             counted.starts_over(notice);
@@ -165,8 +170,9 @@ impl EventStream {
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         EventStream {
             format: request.format,
-            filtered: !request.paths.is_empty(),
+            paths: request.paths.clone(),
             follower,
+            ahead,
             opening: opening.encode(&access, request),
             heartbeats,
             presence: live.presence.stream(&access.grant.holder, start),
@@ -206,6 +212,12 @@ impl EventStream {
         }
         loop {
             match self.wait().await {
+                Wake::CaughtUp(cursor) => {
+                    self.ahead = None;
+                    if let Some(piece) = self.start_over_if_lost(cursor) {
+                        return Some(piece);
+                    }
+                }
                 Wake::News => {
                     let event = self.follower.next_event(self.format);
                     self.presence.sent(self.follower.cursor(), self.access.live.now());
@@ -246,16 +258,32 @@ impl EventStream {
             () = at(expiry) => Wake::End(EndReason::Expired),
             () = at(deadline) => Wake::Deadline,
             _ = self.heartbeats.tick() => Wake::Heartbeat,
-            () = self.follower.news() => Wake::News,
+            wake = news(&mut self.follower, self.ahead) => wake,
             // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
             () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
     }
 
+    /// Where the log has come to a reader's place by another way, the reader gets RESET and the state.
+    fn start_over_if_lost(&mut self, cursor: Cursor) -> Option<Bytes> {
+        let committed = &self.access.live.committed;
+        let lost = committed.check(cursor).err()?;
+        let (notice, position, state) = reset(committed, &self.access.audience(), &self.paths, lost);
+        self.counted.starts_over(&notice);
+        self.follower.jump(position.server_seq_num);
+        self.opening.push_back(self.format.encode(&Message::State(state), position.cursor, None));
+        Some(self.format.encode(&notice, position.cursor, None))
+    }
+
+    /// What this reader has been sent, or brought along.
+    fn position(&self) -> Position {
+        self.ahead.map_or_else(|| self.follower.position(), place_of)
+    }
+
     fn heartbeat(&self) -> Bytes {
-        let (live, position) = (&self.access.live, self.follower.position());
+        let (live, position) = (&self.access.live, self.position());
         let is_editor = self.access.audience().is_editor();
-        let state_hash = if is_editor && !self.filtered { self.state_hash(&position) } else { None };
+        let state_hash = if is_editor && self.paths.is_empty() { self.state_hash(&position) } else { None };
         self.presence.sent(position.server_seq_num, live.now());
         let id = position.cursor;
         let heartbeat = Heartbeat {
@@ -278,81 +306,23 @@ impl EventStream {
     fn end(&self, reason: EndReason) -> Bytes {
         let retry = retry();
         let seconds = u32::try_from(retry.as_secs()).unwrap_or(1).max(1);
-        let cursor = self.follower.position().cursor;
+        let cursor = self.position().cursor;
         let end = End { reason, cursor, retry_after_seconds: (reason == EndReason::Shutdown).then_some(seconds) };
         self.format.encode(&Message::End(end), cursor, (reason != EndReason::Finished).then_some(retry))
     }
 }
 
-/// What a stream says before the log's own events.
-struct Opening {
-    /// Where the log's events go on.
-    position: Position,
-    notice: Option<Message>,
-    state: Option<StateReply>,
-}
-
-impl Opening {
-    fn new(access: &Access, audience: &Audience, request: &Request) -> Opening {
-        let committed = &access.live.committed;
-        let snapshot = || {
-            if request.paths.is_empty() {
-                let (text, position) = committed.state(audience);
-                (text.reply(position), position)
-            } else {
-                let (text, position) = committed.state_cut(&request.paths, audience);
-                (text.reply(position), position)
-            }
-        };
-        let with_state = |notice: Option<Message>| {
-            let (state, position) = snapshot();
-            Opening { position, notice, state: Some(state) }
-        };
-        let Start::After(cursor) = request.start else {
-            let position = committed.head_position(audience);
-            return if request.snapshot { with_state(None) } else { Opening { position, notice: None, state: None } };
-        };
-        match committed.check(cursor) {
-            Ok(()) if request.snapshot => with_state(None),
-            Ok(()) => Opening { position: committed.position(cursor.seq, audience), notice: None, state: None },
-            Err(LostCursor::AboveHead(_)) if audience.is_editor() => {
-                let head = committed.head_position(audience);
-                let pull = ServerPull { last_server_seq: head.server_seq_num, cursor: head.cursor };
-                Opening { position: head, notice: Some(Message::ServerPull(pull)), state: None }
-            }
-            Err(LostCursor::AboveHead(lost) | LostCursor::Foreign(lost)) => {
-                let reason = format!("cursor {lost} belongs to another history than this log's; the state follows");
-                let cursor = committed.head_position(audience).cursor;
-                with_state(Some(Message::Reset(Reset { reason, cursor })))
-            }
+/// Waits for something above the cursor, or until the log has come to where a reader is ahead of it.
+async fn news(follower: &mut Follower, ahead: Option<Cursor>) -> Wake {
+    match ahead {
+        Some(cursor) => {
+            follower.reached(cursor.seq).await;
+            Wake::CaughtUp(cursor)
         }
-    }
-
-    fn encode(self, access: &Access, request: &Request) -> VecDeque<Bytes> {
-        let (live, format, id) = (&access.live, request.format, self.position.cursor);
-        let audience = access.audience();
-        let (meet_name, version) = {
-            let roster = live.roster();
-            (roster.auth().meet_name.clone(), roster.auth().ticket_version)
-        };
-        let hello = Message::Hello(Box::new(Hello {
-            meet_id: live.id.to_string(),
-            meet_name,
-            status: live.committed.status(),
-            role: audience.role(),
-            position: self.position,
-            head_seq_num: live.committed.head(),
-            server_time: live.now(),
-            heartbeat_seconds: HEARTBEAT_EVERY.as_secs(),
-            ticket_version: audience.is_editor().then_some(version),
-        }));
-        let mut opening = VecDeque::from([format.encode(&hello, id, Some(retry()))]);
-        if request.padding > 0 {
-            opening.push_back(format.padding(request.padding));
+        None => {
+            follower.news().await;
+            Wake::News
         }
-        opening.extend(self.notice.map(|notice| format.encode(&notice, id, None)));
-        opening.extend(self.state.map(|state| format.encode(&Message::State(state), id, None)));
-        opening
     }
 }
 

@@ -17,7 +17,7 @@ use crate::meet::name::check_name;
 use crate::meet::update::Writer;
 use crate::relay::registry::MeetSpec;
 use crate::wire::audience::Audience;
-use crate::wire::message::{MeetInfo, Message, Session, Status};
+use crate::wire::message::{MeetInfo, Message, Session};
 use crate::wire::problem::{Code, FieldError, Problem};
 use crate::wire::request::{CreateMeet, LocationSpec};
 
@@ -140,7 +140,7 @@ pub(super) async fn info(access: Access) -> Answer {
         &Message::MeetInfo(Box::new(MeetInfo {
             meet_id: live.id.to_string(),
             meet_name: auth.meet_name.clone(),
-            status: Status::of(finished_at),
+            status: live.committed.status(),
             server_seq_num: head.server_seq_num,
             cursor: head.cursor,
             created_at: auth.created_at,

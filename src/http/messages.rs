@@ -15,7 +15,7 @@ use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
-use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet, Sync};
+use crate::wire::request::{ClientPull, Envelope, FinishMeet, JoinMeet, RestoreMeet, Sync};
 
 use super::App;
 use super::access::{Access, Address, Editor, bearer, refuse_sessions_in, refused};
@@ -27,6 +27,7 @@ use super::params::Params;
 use super::publish::publish;
 use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
 use super::reply::{Answer, invalid_at, json};
+use super::restore::restore;
 use super::sessions::join_meet;
 use super::updates;
 
@@ -126,9 +127,20 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
             let editor = caller.editor(app, &envelope).await?;
             Ok(Reply::said(StatusCode::ACCEPTED, publish(app, &editor, parse(text)?).await?))
         }
+        "RESTORE" => {
+            caller.may_write()?;
+            let (request, access) = (parse(text)?, caller.access(app, &envelope).await);
+            let meet = envelope.meet_id.as_deref().map_or_else(|| meet_of(app, &request), |meet| meet.parse().ok());
+            Ok(Reply::said(StatusCode::OK, restore(app, meet, access, caller.address, request).await?))
+        }
         "CLIENT_PULL" => Ok(Reply::Pull(caller.access(app, &envelope).await?, parse(text)?)),
         other => Err(unknown(other)),
     }
+}
+
+/// Whoever has no session any more names its meet by its ticket.
+fn meet_of(app: &App, request: &RestoreMeet) -> Option<MeetId> {
+    app.registry.ticket(request.recovery_ticket.as_deref()?)?.auth.meet_id.parse().ok()
 }
 
 fn unknown(msg_type: &str) -> Problem {

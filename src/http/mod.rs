@@ -17,6 +17,7 @@ mod problems;
 mod publish;
 mod pushes;
 mod reply;
+mod restore;
 pub mod routes;
 pub mod serve;
 mod sessions;

@@ -114,6 +114,11 @@ impl From<Fault> for Problem {
             )
             .retry_after(5),
             Fault::Overloaded => Problem::new(Code::Overloaded, "too many requests wait for this meet; send this one again").retry_after(1),
+            Fault::Recovering => Problem::new(
+                Code::Recovering,
+                "the server had lost this meet and takes it back from its clients; send this again in a moment, and hand back what you have of the log",
+            )
+            .retry_after(2),
             Fault::Internal => internal(),
         }
     }

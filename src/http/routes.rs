@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, sessions, socket, state, updates,
-    view_keys,
+    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket, state,
+    updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -38,6 +38,7 @@ pub const PATHS: &[&str] = &[
     "/v1/meets/{meetId}/view-keys/{keyId}",
     "/v1/meets/{meetId}/publish",
     "/v1/meets/{meetId}/finish",
+    "/v1/meets/{meetId}/restore",
     "/v1/messages",
     "/v1/socket",
     "/v1/demo",
@@ -103,6 +104,7 @@ fn table() -> Router<Arc<App>> {
         .route("/v1/meets/{meetId}/view-keys/{keyId}", delete(view_keys::remove))
         .route("/v1/meets/{meetId}/publish", post(publish::post).get(publish::list))
         .route("/v1/meets/{meetId}/finish", post(finish::post))
+        .route("/v1/meets/{meetId}/restore", post(restore::post))
         .route("/v1/messages", post(messages::post))
         .route("/v1/socket", get(socket::open))
         .route("/v1/demo", get(demo::lap))

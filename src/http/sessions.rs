@@ -77,7 +77,7 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
 }
 
 /// Refuses an address that has failed too often.
-fn check_attempts(app: &App, id: Option<MeetId>, address: IpAddr) -> Result<(), Problem> {
+pub(super) fn check_attempts(app: &App, id: Option<MeetId>, address: IpAddr) -> Result<(), Problem> {
     let Some(wait) = app.attempts.wait(id, address) else { return Ok(()) };
     app.metrics.meets.login(metrics::Login::Limited);
     let seconds = u32::try_from(wait.as_secs()).unwrap_or(u32::MAX).saturating_add(1);

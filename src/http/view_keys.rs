@@ -29,6 +29,7 @@ pub(super) async fn create(State(app): State<Arc<App>>, editor: Editor, Json(req
         return Err(invalid_at("/expiresIn", format!("must be from 1 to {most} seconds; leave it out for a key without an end")));
     }
     let live = &editor.access.live;
+    live.check_recovered()?;
     let (id, now, life) = (live.id, live.now(), request.expires_in.map(Duration::from_secs));
     let made = live.edit_roster(move |roster| roster.create_view_key(id, request.label, life, now)).await?;
     let (token, key) = made.map_err(|full| invalid_at("/label", format!("{full}; delete one first")))?;
@@ -53,6 +54,7 @@ pub(super) async fn list(editor: Editor) -> Answer {
 
 /// `DELETE /v1/meets/{meetId}/view-keys/{keyId}`
 pub(super) async fn remove(LastPart(key_id): LastPart, editor: Editor) -> Answer {
+    editor.access.live.check_recovered()?;
     let name = key_id.clone();
     let removed = editor.access.live.edit_roster(move |roster| roster.delete_view_key(&name)).await?;
     if !removed {

@@ -1,5 +1,6 @@
 //! One batch on its way through a meet: judged, carried out, or taken back whole.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Meet;
@@ -39,6 +40,8 @@ pub(super) struct Apply<'a> {
     now: Timestamp,
     /// The head before the batch.
     head: u64,
+    /// What the author of a commit of another branch had seen above its `after`.
+    carried: Option<&'a HashSet<u64>>,
     steps: Vec<Step>,
     outcomes: Vec<Outcome>,
     records: Vec<Record>,
@@ -47,7 +50,12 @@ pub(super) struct Apply<'a> {
 impl<'a> Apply<'a> {
     pub(super) fn new(meet: &'a mut Meet, batch: &'a Batch, now: Timestamp) -> Apply<'a> {
         let (writer, head) = (meet.answers.writer(&batch.writer), meet.log.head());
-        Apply { meet, batch, writer, now, head, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }
+        Apply { meet, batch, writer, now, head, carried: None, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }
+    }
+
+    /// The same for a commit of another branch, whose author had also seen what was carried over from there before.
+    pub(super) fn carrying(meet: &'a mut Meet, batch: &'a Batch, now: Timestamp, carried: &'a HashSet<u64>) -> Apply<'a> {
+        Apply { carried: Some(carried), ..Apply::new(meet, batch, now) }
     }
 
     /// Whether the whole batch is a resend, which gets its old answers whatever has happened since.
@@ -169,6 +177,7 @@ impl<'a> Apply<'a> {
             writer: self.writer,
             priority: self.batch.priority,
             after,
+            carried: self.carried,
         })
     }
 
@@ -210,7 +219,10 @@ impl<'a> Apply<'a> {
         Outcome::Acked(Ack { merged: true, ..place.ack(number) })
     }
 
-    fn refuse(&mut self, place: Place, update: &Proposal, refusal: Refusal) -> Outcome {
+    fn refuse(&mut self, place: Place, update: &Proposal, mut refusal: Refusal) -> Outcome {
+        if self.carried.is_some() {
+            refusal = Refusal { code: UpdateCode::RecoveredOver, conflict: true, ..refusal };
+        }
         if self.batch.mode == Mode::Each {
             self.remember(update, Note::Refused(Box::new(refusal.clone())));
         }

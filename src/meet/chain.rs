@@ -35,6 +35,11 @@ impl ServerKey {
         self.mac(&[b"liftrelay chain 0", meet.digits().as_bytes(), nonce])
     }
 
+    /// Shows that a `chain(0)` whose nonce is lost was this server's.
+    pub fn vouch(&self, meet: MeetId, start: &ChainValue) -> ChainValue {
+        self.mac(&[b"liftrelay vouches for chain 0", meet.digits().as_bytes(), &start.0])
+    }
+
     /// `chain(n)` from `chain(n-1)` and the canonical text of entry n.
     pub fn chain_next(&self, previous: &ChainValue, entry: &str) -> ChainValue {
         self.mac(&[&previous.0, entry.as_bytes()])
@@ -180,6 +185,9 @@ mod tests {
         assert_ne!(start, key(2).chain_start(meet, &[7; 16]));
         assert_ne!(start, key(1).chain_start(MeetId::from_random(2), &[7; 16]));
         assert_ne!(start, key(1).chain_start(meet, &[8; 16]));
+        let vouched = key(1).vouch(meet, &start);
+        assert_ne!(vouched, key(2).vouch(meet, &start));
+        assert_ne!(vouched, key(1).vouch(MeetId::from_random(2), &start));
         let two = |a, b| key(1).chain_next(&key(1).chain_next(&start, a), b);
         assert_eq!(two("x", "y"), two("x", "y"));
         assert_ne!(two("x", "y"), two("y", "x"));

@@ -9,6 +9,7 @@ use super::settings::PrivatePaths;
 use super::time::Timestamp;
 use super::update::{Fingerprint, Op, Writer};
 use super::value::Value;
+use super::word::word;
 
 /// An entry's members, declared in canonical order: serialising them gives canonical JSON (RFC 8785).
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -26,7 +27,7 @@ pub struct EntryFields {
     /// Where it was made.
     pub location_name: Box<str>,
     /// What it does at its key.
-    #[serde(default, skip_serializing_if = "Op::is_set")]
+    #[serde(default, deserialize_with = "word", skip_serializing_if = "Op::is_set")]
     pub op: Op,
     /// Unseen standing entries that it went over.
     #[serde(default, skip_serializing_if = "<[u64]>::is_empty")]

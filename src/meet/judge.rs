@@ -1,6 +1,7 @@
 //! The conflict table (wire contract, section 5): what becomes of one update.
 
 use std::borrow::Borrow;
+use std::collections::HashSet;
 
 use super::answers::WriterId;
 use super::key::{Key, Segment};
@@ -28,6 +29,16 @@ pub(super) struct Incoming<'a> {
     pub(super) priority: i64,
     /// What its client had seen.
     pub(super) after: u64,
+    /// What it had seen above that, where it comes from another branch of the log.
+    pub(super) carried: Option<&'a HashSet<u64>>,
+}
+
+impl Incoming<'_> {
+    /// Whether another client made an update that this one's had not seen.
+    fn had_not_seen(&self, standing: &Standing) -> bool {
+        let is_seen = |seq| seq <= self.after || self.carried.is_some_and(|carried| carried.contains(&seq));
+        standing.writer != self.writer && !is_seen(standing.seq)
+    }
 }
 
 /// What becomes of it.
@@ -128,16 +139,15 @@ impl Judge<'_> {
     /// Unseen updates by others with which this one does not agree.
     fn conflicts<'a>(&'a self, update: &'a Incoming) -> Vec<Conflict<'a>> {
         let mut conflicts = Vec::new();
-        let foreign = |standing: &Standing| standing.writer != update.writer && standing.seq > update.after;
         if let Some((depth, with)) = self.standing.at_or_above(update.key) {
             let below = &update.key.segments()[depth..];
-            if foreign(with) && differ(value_at(with.value.as_ref(), below), update.value) {
+            if update.had_not_seen(with) && differ(value_at(with.value.as_ref(), below), update.value) {
                 conflicts.push(Conflict { with, wanted: update.value });
             }
         }
         self.standing.below(update.key, update.after, &mut |below, with| {
             let wanted = value_at(update.value, below);
-            if foreign(with) && differ(with.value.as_ref(), wanted) {
+            if update.had_not_seen(with) && differ(with.value.as_ref(), wanted) {
                 conflicts.push(Conflict { with, wanted });
             }
         });

@@ -32,6 +32,12 @@ pub const BODY_MAX_BYTES: usize = 4 * 1024 * 1024;
 pub const BODY_DISCARD_MAX_BYTES: usize = 8 * BODY_MAX_BYTES;
 /// Pause in a too large body after which it is refused: the sender may be waiting for the answer.
 pub const BODY_DISCARD_PAUSE: Duration = Duration::from_secs(1);
+/// Entries in one page of a log that is handed back; the largest real meet takes two.
+pub const RESTORE_MAX_ENTRIES: usize = 10_000;
+/// Clients of one meet that may be in the middle of handing back their logs. Of more, the one that was silent longest starts again.
+pub const UPLOADS_MAX: usize = 64;
+/// How long a meet that comes back from its clients waits for the others once one has handed back its whole log: two reconnects of a browser.
+pub const RECOVERY_WAIT: Duration = Duration::from_secs(10);
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.

@@ -15,6 +15,7 @@ pub mod log;
 pub mod name;
 pub mod outcome;
 mod redact;
+pub mod restore;
 pub mod settings;
 mod standing;
 pub mod state;

@@ -17,6 +17,12 @@ pub struct Timestamp(i64);
 const LAST: i64 = 253_370_764_799_999;
 
 impl Timestamp {
+    /// From milliseconds of those years; for constants.
+    #[cfg(test)]
+    pub(super) const fn from_const(millis: i64) -> Timestamp {
+        Timestamp(millis)
+    }
+
     /// From milliseconds since 1970, kept within the years 1970 to 9998.
     pub fn from_millis(millis: i64) -> Timestamp {
         Timestamp(millis.clamp(0, LAST))

@@ -1,5 +1,6 @@
 //! The committed view of a meet: what is durable, so what anyone may see.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::value::RawValue;
@@ -27,6 +28,7 @@ pub struct Committed {
     view: RwLock<View>,
     head: watch::Sender<u64>,
     private: Arc<PrivatePaths>,
+    recovering: AtomicBool,
     finished_at: OnceLock<Timestamp>,
     /// Cancelled once `finished_at` is set.
     finished: CancellationToken,
@@ -75,14 +77,15 @@ impl Committed {
     pub fn new(log: Log, state: State, private: PrivatePaths) -> Committed {
         let head = watch::Sender::new(log.head());
         let view = View { log, state, frames: Frames::default(), texts: [None, None] };
-        let (finished_at, finished) = Default::default();
-        Committed { view: RwLock::new(view), head, private: Arc::new(private), finished_at, finished }
+        let (recovering, finished_at, finished) = Default::default();
+        Committed { view: RwLock::new(view), head, private: Arc::new(private), recovering, finished_at, finished }
     }
 
     /// Shows entries that have become durable, as one frame, and wakes all followers.
     pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
         let Some(last) = entries.last() else { return };
         // Reading values takes longest, so it happens before anybody has to wait.
+        let status = self.status();
         let changes: Vec<_> = entries.iter().map(|entry| (Key::parse(&entry.fields.update_key), entry.value())).collect();
         {
             let mut view = self.view_mut();
@@ -92,10 +95,17 @@ impl Committed {
                 }
                 view.log.push(Arc::clone(entry));
             }
-            view.frames.push(entries);
+            view.frames.push(entries, status);
             view.texts = [None, None];
         }
         self.head.send_replace(last.seq());
+    }
+
+    /// Whether the meet comes back from its clients.
+    pub(super) fn set_recovering(&self, recovering: bool) {
+        self.recovering.store(recovering, Ordering::Release);
+        // Frames that were encoded before say something else.
+        self.view_mut().frames = Frames::default();
     }
 
     /// Nothing comes behind what is there. Wakes all followers.
@@ -114,7 +124,11 @@ impl Committed {
 
     /// Whether the meet takes updates. What is read after it said `finished` is all that there will be.
     pub fn status(&self) -> Status {
-        Status::of(self.finished_at())
+        match self.finished_at() {
+            Some(_) => Status::Finished,
+            None if self.recovering.load(Ordering::Acquire) => Status::Recovering,
+            None => Status::Live,
+        }
     }
 
     /// Waits until the meet is finished. Returns at once where it is.

@@ -62,6 +62,18 @@ impl Follower {
         self.committed.head() <= self.cursor
     }
 
+    /// Waits until the log has reached a number.
+    pub async fn reached(&mut self, seq: u64) {
+        if self.head.wait_for(|head| *head >= seq).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Goes on from another place.
+    pub fn jump(&mut self, cursor: u64) {
+        self.cursor = cursor;
+    }
+
     /// Waits until there is something above the cursor. Returns at once where there is already.
     pub async fn news(&mut self) {
         let cursor = self.cursor;

@@ -21,6 +21,8 @@ pub(super) struct Frame {
     pub(super) last: u64,
     chain: ChainValue,
     pub(super) entries: Vec<Arc<Entry>>,
+    /// What the meet was when they were committed.
+    status: Status,
     encoded: [OnceLock<Bytes>; 4],
 }
 
@@ -38,7 +40,7 @@ impl Frame {
             position: position(self.last, &self.chain, audience),
             head_seq_num: self.last,
             more: false,
-            status: Status::Live,
+            status: self.status,
         }
     }
 }
@@ -56,7 +58,7 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn push(&mut self, entries: &[Arc<Entry>]) {
+    pub(super) fn push(&mut self, entries: &[Arc<Entry>], status: Status) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
         self.bytes += size(entries);
         self.ring.push_back(Arc::new(Frame {
@@ -64,6 +66,7 @@ impl Frames {
             last: last.seq(),
             chain: last.chain,
             entries: entries.to_vec(),
+            status,
             encoded: Default::default(),
         }));
         // The newest stays however large it is: everybody is about to be sent it.

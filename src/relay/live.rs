@@ -1,6 +1,6 @@
 //! A meet that is open: everything that requests reach it by.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
@@ -16,17 +16,21 @@ use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::limits::MAILBOX;
 use crate::meet::outcome::Decision;
+use crate::meet::restore::Handed;
 use crate::meet::time::Timestamp;
 use crate::meet::update::{self, Batch};
 use crate::metrics::Metrics;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Document, Store, StoreError};
 use crate::wire::audience::Audience;
+use crate::wire::message::Status;
 
 use super::clock::Clock;
 use super::committed::Committed;
-use super::orders::{Finish, Order, Push};
+use super::orders::{Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
+use super::recovery::{Recovery, RecoveryFile};
+use super::restoring::Uploads;
 use super::writer::{Desk, Writer};
 
 /// Why an open meet could not do what it should.
@@ -36,6 +40,8 @@ pub enum Fault {
     StorageFailed,
     /// Too much waits already.
     Overloaded,
+    /// The meet comes back from its clients, and takes nothing else until then.
+    Recovering,
     /// A fault in this program.
     Internal,
 }
@@ -60,6 +66,10 @@ pub struct LiveMeet {
     key: ServerKey,
     clock: Clock,
     touched: AtomicI64,
+    /// When the meet was made anew from what clients had; `None` for one that was never lost.
+    recovered_at: Option<Timestamp>,
+    /// Version of the newest ticket that clients have brought to it.
+    adopted: AtomicU64,
     /// Cancelled when the meet is taken away from its readers.
     pub ended: CancellationToken,
 }
@@ -71,6 +81,8 @@ pub(super) struct Parts {
     pub(super) roster: Roster,
     /// `None` for a meet that takes updates.
     pub(super) finished_at: Option<Timestamp>,
+    /// Of a meet that was made anew from what clients had.
+    pub(super) recovery: Option<RecoveryFile>,
     /// `None` for a log that is damaged.
     pub(super) log: Option<LogWriter>,
     pub(super) store: Arc<dyn Store>,
@@ -81,26 +93,57 @@ pub(super) struct Parts {
 impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
     pub(super) fn start(parts: Parts, metrics: Arc<Metrics>) -> LiveMeet {
-        let Parts { id, meet, roster, finished_at, log, store, key, clock } = parts;
+        let Parts { id, meet, roster, finished_at, recovery, log, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
         let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
         if let Some(finished_at) = finished_at {
             committed.finish(finished_at);
         }
+        let recovered_at = recovery.as_ref().map(|file| file.recovered_at);
+        let recovery = recovery.filter(RecoveryFile::is_going_on).filter(|_| finished_at.is_none()).map(Recovery::new);
+        committed.set_recovering(recovery.is_some());
+        let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
         let failed = Arc::new(AtomicBool::new(log.is_none()));
         let mailbox = log.map(|log| {
             let (sender, receiver) = mpsc::channel(MAILBOX);
             let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
             let (store, key, clock, documents) = (Arc::clone(&store), key.clone(), clock.clone(), Arc::clone(&documents));
-            let desk = Desk { id, committed, store, key, tie_break: roster.auth().settings.tie_break, clock, documents, failed, metrics };
-            tokio::spawn(Writer { meet, log, desk }.run(receiver));
+            let desk = Desk {
+                id,
+                committed,
+                store,
+                key,
+                tie_break: roster.auth().settings.tie_break,
+                clock,
+                documents,
+                failed,
+                recovery,
+                metrics,
+            };
+            tokio::spawn(Writer { meet, log, uploads: Uploads::default(), desk }.run(receiver));
             sender
         });
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
         let roster = RwLock::new(roster);
-        LiveMeet { id, committed, presence, roster, documents, mailbox, failed, pending, store, key, clock, touched, ended }
+        LiveMeet {
+            id,
+            committed,
+            presence,
+            roster,
+            documents,
+            mailbox,
+            failed,
+            pending,
+            store,
+            key,
+            clock,
+            touched,
+            recovered_at,
+            adopted,
+            ended,
+        }
     }
 
     /// Gives a batch to the writer and waits for what becomes of it; what it committed is durable then.
@@ -108,6 +151,7 @@ impl LiveMeet {
     /// # Errors
     /// [`Fault`]; after [`Fault::StorageFailed`] the batch may be in the log or not.
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
+        self.check_recovered()?;
         let (reply, decision) = oneshot::channel();
         self.order(Order::Push(Push { batch, came: Instant::now(), reply, _pending: Arc::clone(&self.pending) }))?;
         decision.await.unwrap_or(Err(Fault::Internal))
@@ -121,9 +165,54 @@ impl LiveMeet {
         if let Some(finished_at) = self.committed.finished_at() {
             return Ok(finished_at);
         }
+        self.check_recovered()?;
         let (reply, finished_at) = oneshot::channel();
         self.order(Order::Finish(Finish { by, reply, _pending: Arc::clone(&self.pending) }))?;
         finished_at.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Gives the writer a page of the log that a client has; what was new in it is durable then.
+    ///
+    /// # Errors
+    /// [`Fault`]; after [`Fault::StorageFailed`] the entries may be in the log or not.
+    pub async fn restore(&self, by: update::Writer, page: Handed) -> Result<Restoration, Fault> {
+        let (reply, restoration) = oneshot::channel();
+        let mut expected: Vec<_> = self.roster().auth().clients.iter().map(|client| client.location_name.clone()).collect();
+        expected.sort_unstable();
+        expected.dedup();
+        self.order(Order::Restore(Restore { by, page, expected, reply, _pending: Arc::clone(&self.pending) }))?;
+        restoration.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Refuses what would change a meet that comes back from its clients, its log aside.
+    ///
+    /// # Errors
+    /// [`Fault::Recovering`]
+    pub fn check_recovered(&self) -> Result<(), Fault> {
+        if self.committed.status() == Status::Recovering { Err(Fault::Recovering) } else { Ok(()) }
+    }
+
+    /// Whether a ticket was made before this meet was lost, so that its holder may hand back what it has.
+    pub(super) fn was_lost_after(&self, ticket: &Ticket) -> bool {
+        self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
+    }
+
+    /// Takes over what a ticket says, where the meet comes back and nobody has brought a newer one.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`]: nothing changed then.
+    pub async fn adopt(self: &Arc<Self>, ticket: &Ticket) -> Result<(), Fault> {
+        let (newer, version) = (Arc::clone(&ticket.auth), ticket.auth.ticket_version);
+        if self.check_recovered().is_ok() || version <= self.adopted.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        let live = Arc::clone(self);
+        let adopt = move |roster: &mut Roster| {
+            if version > live.adopted.fetch_max(version, Ordering::AcqRel) {
+                roster.adopt(&newer);
+            }
+        };
+        self.edit_roster(adopt).await
     }
 
     fn order(&self, order: Order) -> Result<(), Fault> {

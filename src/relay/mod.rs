@@ -6,7 +6,8 @@
 //! long-polls, `sync`, SSE and NDJSON all read the same way, so a slow one loses nothing and
 //! keeps nobody waiting.
 //!
-//! Finishing a meet goes through the same mailbox, so that everything acked before is in the finished meet.
+//! Finishing a meet goes through the same mailbox, so that everything acked before is in the finished meet;
+//! so do the logs that clients hand back to a server that has lost some of its own.
 
 pub mod clock;
 pub mod committed;
@@ -14,10 +15,12 @@ mod finished;
 pub mod follower;
 mod frames;
 pub mod live;
-mod orders;
+pub mod orders;
 pub mod presence;
+pub mod recovery;
 pub mod registry;
 mod replay;
+mod restoring;
 #[cfg(test)]
 mod tests;
 mod writer;

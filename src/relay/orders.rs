@@ -6,6 +6,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use crate::meet::outcome::Decision;
+use crate::meet::restore::Handed;
 use crate::meet::time::Timestamp;
 use crate::meet::update::{Batch, Writer};
 
@@ -15,6 +16,7 @@ use super::live::Fault;
 pub(super) enum Order {
     Push(Push),
     Finish(Finish),
+    Restore(Restore),
 }
 
 /// A batch on its way to the writer.
@@ -34,6 +36,33 @@ pub(super) struct Finish {
     pub(super) _pending: Pending,
 }
 
+/// A page of a log that a client hands back.
+pub(super) struct Restore {
+    /// Whose log it is.
+    pub(super) by: Writer,
+    pub(super) page: Handed,
+    /// Locations that somebody has joined from, so that may have something to hand back.
+    pub(super) expected: Vec<Box<str>>,
+    pub(super) reply: oneshot::Sender<Result<Restoration, Fault>>,
+    pub(super) _pending: Pending,
+}
+
+/// What became of a page that a client handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Restoration {
+    /// What is new in it is durable.
+    Taken {
+        /// Whether the client's history has left the log's.
+        forked: bool,
+    },
+    /// It does not join the log.
+    Apart,
+    /// The meet is finished, and there is something new in the page.
+    Finished,
+    /// The chain is not what this server's key gives.
+    Forged,
+}
+
 /// Keeps the meet open until an order is answered, even where nobody waits for the answer any more.
 pub(super) type Pending = Arc<()>;
 
@@ -43,6 +72,7 @@ impl Order {
         match self {
             Order::Push(push) => drop(push.reply.send(Err(fault))),
             Order::Finish(finish) => drop(finish.reply.send(Err(fault))),
+            Order::Restore(restore) => drop(restore.reply.send(Err(fault))),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::store::{NewMeet, Stage, Store, StoreError};
 
 use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts};
+use super::recovery::RecoveryFile;
 use super::replay::replay;
 
 /// Ids to try before giving up: with a million meets on disk each try fails once in a thousand.
@@ -45,6 +46,14 @@ pub struct Registry {
 /// A meet that is open or being opened.
 type Slot = OnceCell<Arc<LiveMeet>>;
 
+/// What a meet is made of at its start.
+pub(super) struct Plan {
+    pub(super) auth: AuthFile,
+    pub(super) header: Header,
+    /// Of a meet that comes back from its clients.
+    pub(super) recovery: Option<RecoveryFile>,
+}
+
 /// What a meet is created from.
 #[derive(Debug)]
 pub struct MeetSpec {
@@ -67,6 +76,10 @@ impl Registry {
     /// The clock of all meets.
     pub fn clock(&self) -> &Clock {
         &self.clock
+    }
+
+    pub(super) fn key(&self) -> &ServerKey {
+        &self.key
     }
 
     /// What is counted about these meets, and about whoever serves them.
@@ -114,6 +127,31 @@ impl Registry {
     /// # Errors
     /// [`Fault`]
     pub async fn create_as(&self, id: MeetId, spec: Arc<MeetSpec>) -> Result<Option<Arc<LiveMeet>>, Fault> {
+        let (nonce, created_at) = (random_bytes(), self.clock.now());
+        let chain = self.key.chain_start(id, &nonce);
+        let auth = AuthFile {
+            version: VERSION,
+            meet_id: id.digits(),
+            meet_name: spec.meet_name.clone(),
+            created_at,
+            chain,
+            password: spec.password.clone(),
+            locations: spec.locations.clone(),
+            settings: spec.settings.clone(),
+            view_keys: Vec::new(),
+            clients: Vec::new(),
+            ticket_version: 1,
+        };
+        let plan = Plan { auth, header: Header::new(id, chain, nonce, created_at), recovery: None };
+        let made = self.make(id, plan).await?;
+        if made.is_some() {
+            self.metrics.meets.created();
+        }
+        Ok(made)
+    }
+
+    /// Makes a meet under this id; `None` where the id is taken.
+    pub(super) async fn make(&self, id: MeetId, plan: Plan) -> Result<Option<Arc<LiveMeet>>, Fault> {
         // The slot comes first: whoever guesses the id meanwhile finds this meet, and no second writer.
         let slot = Arc::clone(self.meets().entry(id).or_default());
         if slot.initialized() {
@@ -121,7 +159,7 @@ impl Registry {
         }
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
         let metrics = Arc::clone(&self.metrics);
-        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, metrics, spec)).await.cloned() });
+        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, metrics, plan)).await.cloned() });
         match making.await.unwrap_or(Err(Some(Fault::Internal))) {
             Ok(live) => Ok(Some(live)),
             Err(Some(fault)) => Err(fault),
@@ -271,13 +309,13 @@ async fn make(
     key: ServerKey,
     clock: Clock,
     metrics: Arc<Metrics>,
-    spec: Arc<MeetSpec>,
+    plan: Plan,
 ) -> Result<Arc<LiveMeet>, Option<Fault>> {
-    let made = tokio::task::spawn_blocking(move || make_now(id, store, key, clock, &spec)).await;
+    let recovered = plan.recovery.is_some();
+    let made = tokio::task::spawn_blocking(move || make_now(id, store, key, clock, plan)).await;
     match made {
         Ok(Ok(parts)) => {
-            info!(meet = %id, "meet created");
-            metrics.meets.created();
+            info!(meet = %id, recovered, "meet created");
             Ok(Arc::new(LiveMeet::start(parts, metrics)))
         }
         Ok(Err(StoreError::Exists)) => Err(None),
@@ -289,29 +327,20 @@ async fn make(
     }
 }
 
-fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, spec: &MeetSpec) -> Result<Parts, StoreError> {
-    let nonce = random_bytes();
-    let chain = key.chain_start(id, &nonce);
-    let created_at = clock.now();
-    let roster = Roster::new(AuthFile {
-        version: VERSION,
-        meet_id: id.digits(),
-        meet_name: spec.meet_name.clone(),
-        created_at,
-        chain,
-        password: spec.password.clone(),
-        locations: spec.locations.clone(),
-        settings: spec.settings.clone(),
-        view_keys: Vec::new(),
-        clients: Vec::new(),
-        ticket_version: 1,
-    });
+fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, plan: Plan) -> Result<Parts, StoreError> {
+    let Plan { auth, header, recovery } = plan;
+    let meet = Meet::new(key.clone(), auth.chain, auth.settings.tie_break);
+    let roster = Roster::new(auth);
     let mut encoder = Encoder::default();
-    let mut header = Vec::new();
-    encoder.header(&Header::new(id, chain, nonce, created_at), &mut header);
-    let new = NewMeet { header, auth: roster.auth_document(), sessions: roster.sessions_document() };
+    let mut line = Vec::new();
+    encoder.header(&header, &mut line);
+    let new = NewMeet {
+        header: line,
+        auth: roster.auth_document(),
+        sessions: roster.sessions_document(),
+        recovery: recovery.as_ref().map(RecoveryFile::document),
+    };
     let journal = store.create(id, &new)?;
-    let meet = Meet::new(key.clone(), chain, spec.settings.tie_break);
     let log = Some(LogWriter::new(journal, encoder, 0));
-    Ok(Parts { id, meet, roster, finished_at: None, log, store, key, clock })
+    Ok(Parts { id, meet, roster, finished_at: None, recovery, log, store, key, clock })
 }

@@ -16,6 +16,7 @@ use crate::store::{Journal, Stage, Store, StoreError, StoredMeet};
 use super::clock::Clock;
 use super::finished::finished_at;
 use super::live::Parts;
+use super::recovery::RecoveryFile;
 
 /// Brings a stored meet back to where it was.
 pub(super) fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Result<Parts, StoreError> {
@@ -25,7 +26,7 @@ pub(super) fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key:
     if scan.header.meet_id != id.digits() {
         return Err(unreadable(&format!("the log says that it belongs to meet {}", scan.header.meet_id)));
     }
-    if key.chain_start(id, &scan.header.nonce) != scan.header.chain {
+    if !scan.header.is_of(&key, id) {
         return Err(unreadable(&"the log was written with another server key; start with the --server-key-file that made it"));
     }
     let (mut meet, log) = replay_log(id, scan, journal, &key, roster.auth().settings.tie_break);
@@ -36,8 +37,9 @@ pub(super) fn replay(id: MeetId, stored: StoredMeet, store: Arc<dyn Store>, key:
             Some(finished_at(&*store, id)?)
         }
     };
+    let recovery = RecoveryFile::load(&*store, id)?;
     info!(meet = %id, entries = meet.log().head(), finished = finished_at.is_some(), "meet opened");
-    Ok(Parts { id, meet, roster, finished_at, log, store, key, clock })
+    Ok(Parts { id, meet, roster, finished_at, recovery, log, store, key, clock })
 }
 
 /// Replays as far as the log is sound; only a wholly sound one goes on.

@@ -26,7 +26,9 @@ use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
 use super::orders::{Finish, Order, Push};
+use super::recovery::Recovery;
 use super::replay::replay_log;
+use super::restoring::Uploads;
 
 /// About what a remembered answer takes in the journal.
 const ANSWER_BYTES: usize = 512;
@@ -35,6 +37,7 @@ const ANSWER_BYTES: usize = 512;
 pub(super) struct Writer {
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
+    pub(super) uploads: Uploads,
     pub(super) desk: Desk,
 }
 
@@ -51,6 +54,8 @@ pub(super) struct Desk {
     pub(super) documents: Arc<Semaphore>,
     /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
+    /// While the meet comes back from its clients.
+    pub(super) recovery: Option<Recovery>,
     pub(super) metrics: Arc<Metrics>,
 }
 
@@ -58,23 +63,37 @@ impl Writer {
     /// Every round: all that waits, one append, one sync, publish, answer.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
-        while mailbox.recv_many(&mut waiting, GROUP_MAX).await > 0 {
+        while self.desk.next(&mut mailbox, &mut waiting).await {
             while !waiting.is_empty() {
                 let desk = self.desk.clone();
                 let group = self.decide(&mut waiting);
-                self = match self.write(group).await {
+                let written = match self.write(group).await {
+                    Some(written) => written.carry_out_one(&mut waiting).await,
+                    None => None,
+                };
+                self = match written {
                     Some(written) => written,
                     None => match desk.wait_for_the_disk(std::mem::take(&mut waiting), &mut mailbox).await {
                         Some(renewed) => renewed,
                         None => return,
                     },
                 };
-                if matches!(waiting.first(), Some(Order::Finish(_)))
-                    && let Order::Finish(finish) = waiting.remove(0)
-                {
-                    self.finish(finish).await;
-                }
             }
+        }
+    }
+
+    /// Carries out the next order, where it is one that shares no append with others. `None` when the disk failed.
+    async fn carry_out_one(mut self, waiting: &mut Vec<Order>) -> Option<Writer> {
+        if matches!(waiting.first(), None | Some(Order::Push(_))) {
+            return Some(self);
+        }
+        match waiting.remove(0) {
+            Order::Restore(restore) => self.restore(restore).await,
+            Order::Finish(finish) => {
+                self.finish(finish).await;
+                Some(self)
+            }
+            Order::Push(_) => Some(self),
         }
     }
 
@@ -171,7 +190,7 @@ impl Group {
     }
 }
 
-fn entries(records: &[Record]) -> Vec<Arc<Entry>> {
+pub(super) fn entries(records: &[Record]) -> Vec<Arc<Entry>> {
     let entry = |record: &Record| match record {
         Record::Entry { entry, .. } => Some(Arc::clone(entry)),
         Record::Answer(_) => None,
@@ -187,8 +206,19 @@ fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) 
 }
 
 impl Desk {
+    /// Waits for orders; the end of a recovery comes in between. Tells whether there are any: nobody holds the meet otherwise.
+    async fn next(&mut self, mailbox: &mut mpsc::Receiver<Order>, waiting: &mut Vec<Order>) -> bool {
+        while let Some(recovery) = &self.recovery {
+            tokio::select! {
+                came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
+                () = tokio::time::sleep_until(recovery.deadline()) => self.go_live().await,
+            }
+        }
+        mailbox.recv_many(waiting, GROUP_MAX).await > 0
+    }
+
     /// The disk failed, or the thread that wrote to it did.
-    fn fail(&self) {
+    pub(super) fn fail(&self) {
         self.failed.store(true, Ordering::Release);
         self.metrics.writing.failed();
     }
@@ -259,6 +289,6 @@ impl Desk {
         self.failed.store(false, Ordering::Release);
         self.metrics.writing.renewed();
         info!(meet = %self.id, "the disk works again: the meet takes updates");
-        Some(Writer { meet, log, desk: self })
+        Some(Writer { meet, log, uploads: Uploads::default(), desk: self })
     }
 }

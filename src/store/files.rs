@@ -1,6 +1,7 @@
 //! The store in plain files:
 //! `current-meets/<9 digits>/{updates.json.log, auth.json, sessions.json}` and, once something was published,
 //! `publishes.json` and `publishes/`; moved whole to `finished-meets/` at the end, with a `finished.json`.
+//! A meet that was recovered from clients has a `recovery.json`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -158,6 +159,9 @@ impl Store for FileStore {
         self.write_file(&making.join(LOG_FILE), &new.header)?;
         self.write_file(&file_of(&making, Document::Auth), &new.auth)?;
         self.write_file(&file_of(&making, Document::Sessions), &new.sessions)?;
+        if let Some(recovery) = &new.recovery {
+            self.write_file(&file_of(&making, Document::Recovery), recovery)?;
+        }
         self.sync_folder(&making)?;
         fs::rename(&making, &current).map_err(at("making", &current))?;
         self.sync_folder(&self.root.join(CURRENT))?;

@@ -6,6 +6,8 @@
 //! {"answer":{…},"durable":2,"durableLines":3,"sum":…}
 //! ```
 //!
+//! A log that was recovered from clients has `vouched` in place of `nonce`, which no client knows.
+//!
 //! `durable` is the highest number that was known to be on disk when the line was written, and
 //! `durableLines` how many lines were, answers included: below them damage is told from a torn
 //! tail. `sum` is a CRC-32 over the line and the sum before
@@ -14,7 +16,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::meet::chain::ChainValue;
+use crate::meet::chain::{ChainValue, ServerKey};
 use crate::meet::id::MeetId;
 use crate::meet::outcome::{Record, Remembered};
 use crate::meet::time::Timestamp;
@@ -36,17 +38,42 @@ pub struct Header {
     pub format: String,
     /// The meet's nine digits.
     pub meet_id: String,
-    /// From which `chain(0)` was made.
-    #[serde(with = "hex::serde")]
-    pub nonce: [u8; 16],
+    /// From which `chain(0)` was made; lost where the log was recovered from clients.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nonce: Option<Nonce>,
     /// [`VERSION`].
     pub version: u32,
+    /// In place of the nonce: what only the server's key makes of `chain(0)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vouched: Option<ChainValue>,
 }
+
+/// Sixteen random bytes, written in hex.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Nonce(#[serde(with = "hex::serde")] pub [u8; 16]);
 
 impl Header {
     /// The first line of a new log.
     pub fn new(meet: MeetId, chain: ChainValue, nonce: [u8; 16], created_at: Timestamp) -> Header {
-        Header { chain, created_at, format: FORMAT.to_owned(), meet_id: meet.digits(), nonce, version: VERSION }
+        Header { nonce: Some(Nonce(nonce)), ..Header::bare(meet, chain, created_at) }
+    }
+
+    /// The first line of a log that comes back from clients.
+    pub fn recovered(meet: MeetId, chain: ChainValue, created_at: Timestamp, key: &ServerKey) -> Header {
+        Header { vouched: Some(key.vouch(meet, &chain)), ..Header::bare(meet, chain, created_at) }
+    }
+
+    fn bare(meet: MeetId, chain: ChainValue, created_at: Timestamp) -> Header {
+        Header { chain, created_at, format: FORMAT.to_owned(), meet_id: meet.digits(), nonce: None, version: VERSION, vouched: None }
+    }
+
+    /// Whether a server with this key has started the log.
+    pub fn is_of(&self, key: &ServerKey, meet: MeetId) -> bool {
+        match (&self.nonce, &self.vouched) {
+            (Some(Nonce(nonce)), _) => key.chain_start(meet, nonce) == self.chain,
+            (None, Some(vouched)) => key.vouch(meet, &self.chain) == *vouched,
+            (None, None) => false,
+        }
     }
 }
 

@@ -101,7 +101,8 @@ impl Store for MemoryStore {
         if disk.meets.contains_key(&id) {
             return Err(StoreError::Exists);
         }
-        let documents = HashMap::from([(Document::Auth, new.auth.clone()), (Document::Sessions, new.sessions.clone())]);
+        let mut documents = HashMap::from([(Document::Auth, new.auth.clone()), (Document::Sessions, new.sessions.clone())]);
+        documents.extend(new.recovery.clone().map(|recovery| (Document::Recovery, recovery)));
         let files = StoredFiles { stage: Stage::Current, log: new.header.clone(), documents, changed_at: SystemTime::now() };
         disk.meets.insert(id, files);
         Ok(Box::new(MemoryJournal { store: self.clone(), id }))

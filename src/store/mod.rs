@@ -112,6 +112,8 @@ pub struct NewMeet {
     pub auth: Vec<u8>,
     /// First [`Document::Sessions`].
     pub sessions: Vec<u8>,
+    /// [`Document::Recovery`] of a meet that comes back from clients.
+    pub recovery: Option<Vec<u8>>,
 }
 
 /// What a stored meet consists of.
@@ -156,6 +158,8 @@ pub enum Document {
     Sessions,
     /// When and by whom the meet was finished. It decides nothing: the stage does.
     Finish,
+    /// When the meet was made anew from what clients had, and whether that is over.
+    Recovery,
     /// Every publish with its status: the outbox.
     Publishes,
     /// The results of one publish, as they were sent; named by its id.
@@ -169,6 +173,7 @@ impl Document {
             Document::Auth => "auth.json".into(),
             Document::Sessions => "sessions.json".into(),
             Document::Finish => "finished.json".into(),
+            Document::Recovery => "recovery.json".into(),
             Document::Publishes => "publishes.json".into(),
             Document::Results(publish) => format!("publishes/{}.opl.csv", hex::encode(publish)).into(),
         }

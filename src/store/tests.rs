@@ -36,7 +36,7 @@ fn start() -> ChainValue {
 fn new_meet(id: MeetId) -> NewMeet {
     let mut header = Vec::new();
     Encoder::default().header(&Header::new(id, start(), NONCE, Timestamp::from_millis(0)), &mut header);
-    NewMeet { header, auth: b"{\"auth\":1}\n".to_vec(), sessions: b"{\"sessions\":1}\n".to_vec() }
+    NewMeet { header, auth: b"{\"auth\":1}\n".to_vec(), sessions: b"{\"sessions\":1}\n".to_vec(), recovery: None }
 }
 
 /// Where the first record goes on.

@@ -27,6 +27,7 @@ pub enum Message {
     UpdateRejected(UpdateRejected),
     UpdateRelay(Page),
     SyncResult(SyncResult),
+    Restored(Restored),
     State(StateReply),
     ViewKeyCreated(Box<ViewKeyCreated>),
     ViewKeys(ViewKeys),
@@ -54,6 +55,7 @@ impl Message {
             Message::UpdateRejected(_) => "update-rejected",
             Message::UpdateRelay(_) => "update-relay",
             Message::SyncResult(_) => "sync-result",
+            Message::Restored(_) => "restored",
             Message::State(_) => "state",
             Message::ViewKeyCreated(_) => "view-key-created",
             Message::ViewKeys(_) => "view-keys",
@@ -80,15 +82,10 @@ impl Message {
 pub enum Status {
     /// Takes updates.
     Live,
+    /// Comes back from its clients; takes updates once that is over.
+    Recovering,
     /// Takes no more updates; reading goes on.
     Finished,
-}
-
-impl Status {
-    /// The status of a meet that was finished then, or was not.
-    pub fn of(finished_at: Option<Timestamp>) -> Status {
-        finished_at.map_or(Status::Live, |_| Status::Finished)
-    }
 }
 
 /// A place in the log: number, cursor and, for editors, the whole chain value.
@@ -299,6 +296,34 @@ pub struct SyncResult {
     /// News for the client, its own updates included.
     #[serde(flatten)]
     pub page: Page,
+}
+
+/// `RESTORED`: a page of a log that was handed back is durable, as far as it was new.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// The head of the log.
+    #[serde(flatten)]
+    pub head: Position,
+    /// Whether the meet takes updates.
+    pub status: Status,
+    /// Whether the client's history has left the log's: its changes are in the log under other numbers, as far as they prevailed.
+    pub history_changed: bool,
+    /// What a ticket has bought.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub session: Option<BoughtSession>,
+}
+
+/// A session that a recovery ticket has bought.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BoughtSession {
+    /// The bearer token.
+    pub session_token: String,
+    /// When it stops working.
+    pub expires_at: Timestamp,
+    /// The client's block of entry ids.
+    pub slot: u32,
 }
 
 /// `STATE`: the fold of the log, or a part of it.

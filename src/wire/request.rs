@@ -8,7 +8,8 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::meet::chain::Cursor;
+use crate::meet::chain::{ChainValue, Cursor};
+use crate::meet::entry::EntryFields;
 use crate::meet::limits::SEQ_END;
 use crate::meet::settings::Settings;
 use crate::meet::update::{Mode, Op, Proposal};
@@ -183,6 +184,25 @@ pub struct PublishMeet {
     pub return_email: String,
     /// The results as OpenLifter exports them for OpenPowerlifting.
     pub opl_csv: String,
+}
+
+/// Body of `POST /v1/meets/{id}/restore`: a page of the log that a client has.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RestoreMeet {
+    /// What a client shows that the server does not know any more.
+    pub recovery_ticket: Option<String>,
+    /// Entries as they were relayed, numbered without gaps.
+    #[serde(default, deserialize_with = "objects")]
+    pub updates: Vec<EntryFields>,
+    /// The cursor of the last of them; without any, where the client is.
+    #[serde(deserialize_with = "required_cursor")]
+    pub cursor: Cursor,
+    /// The chain there.
+    pub chain: ChainValue,
+    /// Whether another page follows.
+    #[serde(default)]
+    pub more: bool,
 }
 
 /// Reads `T` from an object only: a derived type would take an array of its members as well.

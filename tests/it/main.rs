@@ -32,6 +32,7 @@ mod protocol_edges;
 mod proxies;
 mod publishing;
 mod readme;
+mod recovery;
 mod reload;
 mod resends;
 mod smoke;

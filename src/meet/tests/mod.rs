@@ -11,6 +11,7 @@ mod oracle;
 mod properties;
 mod request;
 mod resends;
+mod restore;
 mod scripts;
 mod tree;
 mod vectors;

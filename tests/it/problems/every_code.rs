@@ -16,7 +16,7 @@ use crate::support::{Client, TestServer};
 /// Codes that no request can meet now.
 const NOT_YET: [(Code, &str); 3] = [
     (Code::UnknownMessageType, "comes with the messages of the socket"),
-    (Code::Recovering, "comes with restoring a lost meet"),
+    (Code::Recovering, "is for a meet that was lost, which the recovery tests have"),
     (Code::Internal, "is a fault that nobody knows of"),
 ];
 

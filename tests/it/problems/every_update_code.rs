@@ -60,7 +60,7 @@ async fn every_refused_update_says_why() {
     let met: BTreeSet<&str> = table.iter().map(|(_, code, ..)| *code).collect();
     for code in UpdateCode::ALL {
         let name = json!(code);
-        // The last one comes with restoring a lost meet.
+        // The last one is for a log that was handed back, which the recovery tests have.
         assert_ne!(met.contains(name.as_str().unwrap()), code == UpdateCode::RecoveredOver, "{name}");
     }
 }

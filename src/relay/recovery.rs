@@ -1,0 +1,211 @@
+//! Meets that come back from their clients, after a server has lost everything but its key.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use crate::auth::roster::AuthFile;
+use crate::auth::ticket::Ticket;
+use crate::meet::Meet;
+use crate::meet::id::MeetId;
+use crate::meet::limits::{RECOVERY_WAIT, RENEW_EVERY};
+use crate::meet::restore::{Handed, Restored};
+use crate::meet::time::Timestamp;
+use crate::store::line::Header;
+use crate::store::{Document, Store, StoreError};
+
+use super::live::{Fault, LiveMeet};
+use super::orders::Restoration;
+use super::registry::{Plan, Registry};
+use super::writer::Desk;
+
+/// Version of the document.
+const VERSION: u32 = 1;
+
+/// `recovery.json`: when a meet was made anew, and when that was over.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RecoveryFile {
+    version: u32,
+    pub(super) recovered_at: Timestamp,
+    /// `None` while clients hand back what they have.
+    live_since: Option<Timestamp>,
+}
+
+impl RecoveryFile {
+    pub(super) fn new(recovered_at: Timestamp) -> RecoveryFile {
+        RecoveryFile { version: VERSION, recovered_at, live_since: None }
+    }
+
+    /// What is known about a stored meet's recovery; `None` for one that was never lost.
+    pub(super) fn load(store: &dyn Store, id: MeetId) -> Result<Option<RecoveryFile>, StoreError> {
+        let Some(document) = store.load(id, Document::Recovery)? else { return Ok(None) };
+        let file = serde_json::from_slice(&document);
+        Ok(file.inspect_err(|error| warn!(meet = %id, %error, "recovery.json cannot be read; the meet takes updates")).ok())
+    }
+
+    /// Whether clients still hand back what they have.
+    pub(super) fn is_going_on(&self) -> bool {
+        self.live_since.is_none()
+    }
+
+    #[expect(clippy::expect_used, reason = "numbers always serialise")]
+    pub(super) fn document(&self) -> Vec<u8> {
+        let mut text = serde_json::to_vec_pretty(self).expect("plain members");
+        text.push(b'\n');
+        text
+    }
+}
+
+/// A recovery that is going on. It is over when everybody has answered, or some time after the first who did;
+/// where nobody ever does, as after a crash, some time after the last page.
+#[derive(Clone, Debug)]
+pub(super) struct Recovery {
+    file: RecoveryFile,
+    /// Locations that have handed back a whole log.
+    answered: HashSet<Box<str>>,
+    deadline: Instant,
+}
+
+impl Recovery {
+    pub(super) fn new(file: RecoveryFile) -> Recovery {
+        Recovery { file, answered: HashSet::new(), deadline: Instant::now() + RECOVERY_WAIT }
+    }
+
+    /// When it is over at the latest.
+    pub(super) fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// Somebody has handed back a page. Tells whether everybody has answered.
+    fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
+        if self.answered.is_empty() {
+            self.deadline = Instant::now() + RECOVERY_WAIT;
+        }
+        if !more {
+            self.answered.insert(location);
+        }
+        expected.iter().all(|location| self.answered.contains(location))
+    }
+}
+
+impl Desk {
+    /// A page was taken. The last one of the last location ends a recovery.
+    pub(super) async fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) {
+        let is_over = self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected));
+        if is_over {
+            self.go_live().await;
+        }
+    }
+
+    /// From now on the meet takes updates. Where that cannot be written down it stays as it is, and tries again soon.
+    pub(super) async fn go_live(&mut self) {
+        let Some(recovery) = &mut self.recovery else { return };
+        recovery.deadline = Instant::now() + RENEW_EVERY;
+        let Ok(turn) = Arc::clone(&self.documents).acquire_owned().await else { return };
+        let file = RecoveryFile { live_since: Some(self.clock.now()), ..recovery.file.clone() };
+        let (id, store, document) = (self.id, Arc::clone(&self.store), file.document());
+        let saved = tokio::task::spawn_blocking(move || {
+            let _turn = turn;
+            store.save(id, Document::Recovery, &document)
+        });
+        match saved.await {
+            Ok(Ok(())) => {
+                info!(meet = %id, answered = ?recovery.answered, head = self.committed.head(), "the meet is recovered and takes updates");
+                self.recovery = None;
+                self.committed.set_recovering(false);
+            }
+            Ok(Err(error)) => error!(meet = %id, %error, "the end of the recovery could not be written down"),
+            Err(error) => error!(meet = %id, %error, "the end of the recovery could not be written down"),
+        }
+    }
+}
+
+/// What a ticket opens.
+pub enum Recovered {
+    /// A meet that was lost, for handing back a log.
+    Meet(Arc<LiveMeet>),
+    /// The meet is here and was not lost since the ticket was made, so the ticket opens nothing.
+    NotLost,
+    /// The meet is gone, and the page is no start of its log.
+    Refused(Restoration),
+}
+
+impl Registry {
+    /// The ticket with this text, if this server has sealed it.
+    pub fn ticket(&self, text: &str) -> Option<Ticket> {
+        Ticket::open(self.key(), text).ok()
+    }
+
+    /// Opens the meet that a ticket belongs to. Where it is gone it is made anew under its own id, unless `page` is no start of its log.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub async fn recover(&self, id: MeetId, ticket: &Ticket, page: &Handed) -> Result<Recovered, Fault> {
+        let found = match self.open(id).await? {
+            Some(live) => Some(live),
+            None => match self.try_out(&ticket.auth, page).await? {
+                Restoration::Taken { .. } => self.make(id, self.plan_recovery(id, &ticket.auth)).await?,
+                refused => return Ok(Recovered::Refused(refused)),
+            },
+        };
+        // Another client may have been faster.
+        let live = if found.is_some() { found } else { self.open(id).await? };
+        Ok(live.filter(|live| live.was_lost_after(ticket)).map_or(Recovered::NotLost, Recovered::Meet))
+    }
+
+    /// What would become of a page as the start of a log: nobody makes a meet with what is not its.
+    async fn try_out(&self, auth: &AuthFile, page: &Handed) -> Result<Restoration, Fault> {
+        let mut meet = Meet::new(self.key().clone(), auth.chain, auth.settings.tie_break);
+        let (page, now) = (page.clone(), self.clock().now());
+        let tried = tokio::task::spawn_blocking(move || meet.restore(None, page, now)).await.map_err(|_| Fault::Internal)?;
+        Ok(match tried {
+            Restored::Taken { forked, .. } => Restoration::Taken { forked },
+            Restored::Forged => Restoration::Forged,
+            Restored::Apart | Restored::Finished => Restoration::Apart,
+        })
+    }
+
+    fn plan_recovery(&self, id: MeetId, auth: &AuthFile) -> Plan {
+        let header = Header::recovered(id, auth.chain, auth.created_at, self.key());
+        Plan { auth: auth.clone(), header, recovery: Some(RecoveryFile::new(self.clock().now())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(recovery: &Recovery, from: Instant) -> std::time::Duration {
+        recovery.deadline() - from
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_recovery_waits_for_everybody_but_not_for_ever() {
+        let mut recovery = Recovery::new(RecoveryFile::new(Timestamp::from_millis(0)));
+        let expected = ["desk", "platform"].map(Box::from);
+        let start = Instant::now();
+        let second = std::time::Duration::from_secs(1);
+        tokio::time::advance(second * 8).await;
+        assert!(!recovery.handed_back("desk".into(), true, &expected));
+        assert_eq!(after(&recovery, start), second * 18, "nobody is cut off in the middle of the first log");
+        tokio::time::advance(second * 8).await;
+        assert!(!recovery.handed_back("desk".into(), false, &expected));
+        assert_eq!(after(&recovery, start), second * 26);
+        tokio::time::advance(second * 5).await;
+        assert!(!recovery.handed_back("platform".into(), true, &expected));
+        assert_eq!(after(&recovery, start), second * 26, "from the first who answered on");
+        assert!(recovery.handed_back("platform".into(), false, &expected));
+    }
+
+    #[test]
+    fn the_document_opens_in_a_text_editor() {
+        let file = RecoveryFile::new(Timestamp::from_millis(1_777_627_800_120));
+        let text = String::from_utf8(file.document()).unwrap();
+        assert_eq!(text, "{\n  \"version\": 1,\n  \"recoveredAt\": \"2026-05-01T09:30:00.120Z\",\n  \"liveSince\": null\n}\n");
+        assert_eq!(serde_json::from_str::<RecoveryFile>(&text).unwrap(), file);
+    }
+}
