@@ -34,6 +34,7 @@ mod publishing;
 mod readme;
 mod reload;
 mod resends;
+mod secrecy;
 mod smoke;
 mod sockets;
 mod stories;
