@@ -1,5 +1,6 @@
 //! The certificate of the configuration, read at the start and at every reload.
 
+use std::path::Path;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
@@ -23,15 +24,28 @@ pub(super) fn start(config: &Config) -> Result<Option<Tls>, String> {
 pub(super) fn read(config: &Config) -> Option<Result<Certificate, CertificateError>> {
     let (certificate_file, key_file) = config.tls()?;
     let read = Certificate::read(certificate_file, key_file);
-    if let Ok(Certificate { expires_at: Some(end), .. }) = read {
-        let (file, until) = (certificate_file.display(), day(end));
-        match end.duration_since(SystemTime::now()) {
-            Err(_) => warn!(%file, until, "the certificate has expired; browsers refuse it"),
-            Ok(left) if left < CERTIFICATE_ENDS_SOON => warn!(%file, until, "the certificate ends soon; renew it and send SIGHUP"),
-            Ok(_) => info!(%file, until, "the certificate is read"),
-        }
+    if let Ok(certificate) = &read {
+        tell_validity(certificate_file, certificate);
     }
     Some(read)
+}
+
+/// Says how long a certificate is good, and warns where browsers refuse it or soon will.
+fn tell_validity(file: &Path, certificate: &Certificate) {
+    let (file, now) = (file.display(), SystemTime::now());
+    if certificate.is_never_valid {
+        return warn!(%file, "the certificate is never valid: it ends before it begins; browsers refuse it");
+    }
+    if let Some(begin) = certificate.begins_at.filter(|begin| *begin > now) {
+        return warn!(%file, from = day(begin), "the certificate is not yet valid; browsers refuse it until then");
+    }
+    let Some(end) = certificate.expires_at else { return };
+    let until = day(end);
+    match end.duration_since(now) {
+        Err(_) => warn!(%file, until, "the certificate has expired; browsers refuse it"),
+        Ok(left) if left < CERTIFICATE_ENDS_SOON => warn!(%file, until, "the certificate ends soon; renew it and send SIGHUP"),
+        Ok(_) => info!(%file, until, "the certificate is read"),
+    }
 }
 
 fn day(time: SystemTime) -> String {

@@ -81,6 +81,9 @@ impl Greeting<'_> {
         if !self.address.ip().is_loopback() && self.config.tls().is_none() {
             warn!("plain HTTP on an address that others can reach: passwords travel unencrypted unless a proxy adds TLS");
         }
+        if let Some(address) = self.metrics.filter(|address| !address.ip().is_loopback()) {
+            warn!(%address, "--metrics-listen is an address that others can reach: they read the numbers, unencrypted and without a password");
+        }
     }
 
     /// The address for programs on this machine.

@@ -6,6 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt, FilterFn};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -20,7 +22,8 @@ use super::config::LogFormat;
 /// # Errors
 /// Where `diag.log` cannot be opened.
 pub(super) fn start(format: LogFormat, data_dir: &Path) -> io::Result<()> {
-    let filter = || EnvFilter::builder().with_default_directive(tracing::Level::INFO.into()).from_env_lossy();
+    let chosen = || EnvFilter::builder().with_default_directive(Level::INFO.into()).from_env_lossy();
+    let filter = || chosen().and(FilterFn::new(shows_no_contents));
     let stderr = match format {
         LogFormat::Text => {
             fmt::layer().with_writer(io::stderr).with_ansi(io::stderr().is_terminal()).with_target(false).with_filter(filter()).boxed()
@@ -32,6 +35,11 @@ pub(super) fn start(format: LogFormat, data_dir: &Path) -> io::Result<()> {
     // A second start in one process (tests) keeps the first logs.
     let _ = tracing_subscriber::registry().with(stderr).with(diag).try_init();
     Ok(())
+}
+
+/// Libraries write whole messages and headers at TRACE, passwords and tokens included, so theirs ends at DEBUG whatever is asked for.
+fn shows_no_contents(metadata: &Metadata<'_>) -> bool {
+    *metadata.level() <= Level::DEBUG || metadata.target().starts_with(env!("CARGO_PKG_NAME"))
 }
 
 /// `diag.log`, moved aside to `diag.log.1` whenever it has grown large.

@@ -14,6 +14,7 @@ mod verify;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 /// What a command comes to (wire contract, section 10).
@@ -42,11 +43,20 @@ enum Command {
 
 /// Runs the program with the process's arguments.
 pub fn run() -> ExitCode {
-    let exit = match Cli::parse().command {
+    let exit = match Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit()).command {
         Command::Serve(args) => serve::run(*args),
         Command::Verify(args) => verify::run(&args),
     };
     ExitCode::from(exit as u8)
+}
+
+/// An error shows the value that is wrong, and that of a secret option must not be seen.
+fn without_secrets(mut error: clap::Error) -> clap::Error {
+    let argument = error.get(ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    if config::SECRET.iter().any(|name| argument.contains(&format!("--{name} "))) {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("(not shown)".to_owned()));
+    }
+    error
 }
 
 /// Tells a person; a closed stderr is no reason to stop.

@@ -53,33 +53,63 @@ impl Reload {
             Ok(fresh) => fresh,
             Err(problem) => return error!(%problem, "the configuration cannot be read again; nothing was changed"),
         };
-        let is_reloaded = |name: &String| RELOADED.contains(&name.as_str());
-        let changed: Vec<_> = self.applied.changes(&fresh).into_iter().filter(is_reloaded).collect();
-        let mut waiting: Vec<_> = self.started.changes(&fresh).into_iter().filter(|name| !is_reloaded(name)).collect();
-        if self.tls.is_some() != fresh.tls().is_some() {
-            waiting.push("tls-cert".to_owned());
-        }
+        // Certificates are replaced while the server runs; TLS itself comes and goes only with a restart.
+        let stays_tls = self.tls.is_some() && fresh.tls().is_some();
+        let is_reloaded = |name: &String| RELOADED.contains(&name.as_str()) && (stays_tls || !is_of_tls(name));
+        let mut changed = self.applied.changes(&fresh);
+        changed.retain(is_reloaded);
+        let mut waiting = self.started.changes(&fresh);
+        waiting.retain(|name| !is_reloaded(name));
         // Whether commits are synced was settled when the store was opened.
         self.app.choose(Options { fsync: self.started.fsync(), ..fresh.options() });
-        self.show_certificate(&fresh);
+        let shown = self.show_certificate(&fresh);
         self.applied = fresh;
-        if changed.is_empty() {
-            info!("the configuration was read again; nothing has changed");
-        } else {
-            info!(changed = changed.join(", "), "the configuration was read again");
+        if shown == Shown::TheOldOne {
+            changed.retain(|name| !is_of_tls(name));
         }
+        tell(&changed, shown);
         if !waiting.is_empty() {
             warn!(options = waiting.join(", "), "these options have changed too, and need a restart");
         }
     }
 
     /// A certificate that is no good leaves the old one in place.
-    fn show_certificate(&self, fresh: &Config) {
-        let Some(tls) = &self.tls else { return };
+    fn show_certificate(&self, fresh: &Config) -> Shown {
+        let Some(tls) = &self.tls else { return Shown::None };
         match certificates::read(fresh) {
-            Some(Ok(certificate)) => tls.show(&certificate),
-            Some(Err(problem)) => error!(%problem, "the certificate cannot be read again; the old one stays"),
-            None => {}
+            Some(Ok(certificate)) => {
+                tls.show(&certificate);
+                Shown::WhatTheFilesHold
+            }
+            Some(Err(problem)) => {
+                error!(%problem, "the certificate cannot be read again; the old one stays");
+                Shown::TheOldOne
+            }
+            None => Shown::None,
         }
+    }
+}
+
+/// The certificate after a reload.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// None was to be read.
+    None,
+    WhatTheFilesHold,
+    /// The files could not be read.
+    TheOldOne,
+}
+
+fn is_of_tls(name: &str) -> bool {
+    name == "tls-cert" || name == "tls-key"
+}
+
+fn tell(changed: &[String], shown: Shown) {
+    let changed = (!changed.is_empty()).then(|| changed.join(", "));
+    match (changed, shown) {
+        (changed, Shown::TheOldOne) => warn!(changed, "the configuration was read again, but not the certificate"),
+        (Some(changed), _) => info!(changed, "the configuration was read again"),
+        (None, Shown::WhatTheFilesHold) => info!("the configuration and the certificate were read again; no option has changed"),
+        (None, Shown::None) => info!("the configuration was read again; nothing has changed"),
     }
 }

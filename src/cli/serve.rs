@@ -39,14 +39,33 @@ pub(super) fn run(args: ServeArgs) -> Exit {
         Ok(config) => config,
         Err(problem) => return refused(Exit::Usage, problem),
     };
-    let done = if args.print_config { config.to_toml().map(|text| print(&text)) } else { start(args, &config) };
+    let done = if args.print_config { config.to_toml().map(|text| print(&text)).map_err(Refusal::from) } else { start(args, &config) };
     match done {
         Ok(()) => Exit::Done,
-        Err(problem) => refused(Exit::Refused, problem),
+        Err(Refusal { exit, problem }) => refused(exit, problem),
     }
 }
 
-fn start(args: ServeArgs, config: &Config) -> Result<(), String> {
+/// Why the server does not run, and what the process comes to. A service manager tries again unless it is [`Exit::Usage`].
+struct Refusal {
+    exit: Exit,
+    problem: String,
+}
+
+impl Refusal {
+    /// What is asked for cannot be, now or later.
+    fn usage(problem: String) -> Refusal {
+        Refusal { exit: Exit::Usage, problem }
+    }
+}
+
+impl From<String> for Refusal {
+    fn from(problem: String) -> Refusal {
+        Refusal { exit: Exit::Refused, problem }
+    }
+}
+
+fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
     let store = FileStore::open(&config.data_dir, config.fsync()).map_err(|error| error.to_string())?;
     let key_path = config.server_key_file.clone().unwrap_or_else(|| server_key::default_path(&config.data_dir));
     let key = server_key::load_or_make(&key_path, &config.data_dir)?;
@@ -54,9 +73,9 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), String> {
     if let Some(meet) = server_key::made_by_another(&key, &config.data_dir) {
         error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
     }
-    let tls = certificates::start(config)?;
+    let tls = certificates::start(config).map_err(Refusal::usage)?;
     let registry = Arc::new(Registry::new(Arc::new(store), key, Clock::default()));
-    let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to)?;
+    let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to).map_err(Refusal::usage)?;
     let app = App::with_publisher(registry, publisher, config.options());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let served = runtime.block_on(async {
@@ -67,7 +86,7 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), String> {
     });
     // Whatever still runs has nothing that anyone was told of.
     runtime.shutdown_background();
-    served
+    Ok(served?)
 }
 
 async fn run_server(
@@ -102,6 +121,10 @@ async fn run_server(
     tokio::spawn(reload.at(hangup));
     tokio::spawn(systemd::watchdog(Arc::clone(&app), greeting.url()));
     server.await.map_err(|error| error.to_string())?;
+    if let Some(path) = &config.ready_file {
+        // Whoever looks for it must not find an address at which nobody is. It may be gone already.
+        let _ = std::fs::remove_file(path);
+    }
     if let Some(metrics) = metrics {
         metrics.server.await.map_err(|error| error.to_string())?;
     }

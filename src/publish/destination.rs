@@ -28,6 +28,10 @@ impl FromStr for Destination {
             return Err(wrong("it is empty"));
         }
         let Some((scheme, _)) = text.split_once("://") else { return Ok(Destination::Folder(text.into())) };
+        if !scheme.chars().all(|char| char.is_ascii_alphanumeric()) {
+            // What stands there may be a password.
+            return Err(wrong("it begins with no http:// or https://"));
+        }
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return Err(wrong(&format!("results cannot be sent by {scheme}")));
         }

@@ -70,10 +70,10 @@ fn certificates_that_do_not_work_are_told_before_anything_starts() {
     let cases = [
         (vec!["--tls-cert", &certificate], 2, "--tls-key"),
         (vec!["--tls-key", &key], 2, "--tls-cert"),
-        (vec!["--tls-cert", &missing, "--tls-key", &key], 1, "/no/such/file.pem cannot be read"),
-        (vec!["--tls-cert", &empty, "--tls-key", &key], 1, "holds no certificate"),
-        (vec!["--tls-cert", &certificate, "--tls-key", &empty], 1, "holds no private key"),
-        (vec!["--tls-cert", &certificate, "--tls-key", &foreign], 1, "is not the key of"),
+        (vec!["--tls-cert", &missing, "--tls-key", &key], 2, "/no/such/file.pem cannot be read"),
+        (vec!["--tls-cert", &empty, "--tls-key", &key], 2, "holds no certificate"),
+        (vec!["--tls-cert", &certificate, "--tls-key", &empty], 2, "holds no private key"),
+        (vec!["--tls-cert", &certificate, "--tls-key", &foreign], 2, "is not the key of"),
     ];
     for (arguments, expected, hint) in cases {
         let (code, out, stderr) =
@@ -103,6 +103,59 @@ fn keys_of_other_tools_are_read_and_encrypted_ones_refused() {
     }
     let error = Certificate::read(&place("ec.pem"), &place("encrypted.pem")).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("encrypted") && error.contains("openssl pkey"), "{error}");
+}
+
+#[test]
+fn what_tls_does_not_take_is_said_in_words() {
+    let folder = tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    let openssl = |arguments: &str| {
+        let made = std::process::Command::new("openssl").args(arguments.split(' ')).current_dir(folder.path()).output().unwrap();
+        assert!(made.status.success(), "{arguments}: {}", String::from_utf8_lossy(&made.stderr));
+    };
+    openssl("req -x509 -newkey rsa:1024 -nodes -keyout rsa.key -out rsa.pem -days 30 -subj /CN=localhost");
+    openssl("req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-521 -nodes -keyout p521.key -out p521.pem -days 30 -subj /CN=localhost");
+    openssl("req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout v1.key -out v1.csr -subj /CN=localhost");
+    openssl("x509 -req -in v1.csr -signkey v1.key -out v1.pem -days 30");
+    for (name, file, right) in [("rsa", "rsa.key", "2048"), ("p521", "p521.key", "P-384"), ("v1", "v1.pem", "version 3 would be right")] {
+        let read = Certificate::read(&place(&format!("{name}.pem")), &place(&format!("{name}.key")));
+        let error = read.map(|_| ()).unwrap_err().to_string();
+        assert!(error.contains(&format!("{file} cannot be used: ")) && error.contains(right), "{error}");
+        assert!(!error.contains("Other") && !error.contains("unexpected error"), "{error}");
+    }
+}
+
+#[test]
+fn an_empty_create_key_is_refused_wherever_it_comes_from() {
+    let folder = tempdir().unwrap();
+    let file = folder.path().join("liftrelay.toml");
+    fs::write(&file, "create-key = \"FromTheFile\"\n").unwrap();
+    let mut by_environment = liftrelay();
+    by_environment.args(["serve", "--print-config", "--config"]).arg(&file).env("LIFTRELAY_CREATE_KEY", "");
+    let mut by_flag = liftrelay();
+    by_flag.args(["serve", "--print-config", "--create-key="]);
+    let mut by_file = liftrelay();
+    let empty = folder.path().join("empty.toml");
+    fs::write(&empty, "create-key = \"\"\n").unwrap();
+    by_file.args(["serve", "--print-config", "--config"]).arg(&empty);
+    for mut command in [by_environment, by_flag, by_file] {
+        let (code, out, stderr) = run(&mut command);
+        assert_eq!((code, out.as_str()), (2, ""), "{stderr}");
+        assert!(stderr.contains("create-key") && stderr.contains("it is empty; leave it out"), "{stderr}");
+    }
+}
+
+#[test]
+fn metrics_for_everybody_are_warned_of_and_the_ready_file_goes_at_the_end() {
+    for (address, is_warned) in [("0.0.0.0:0", true), ("127.0.0.1:0", false)] {
+        let folder = tempdir().unwrap();
+        let process = Process::start_with(folder.path(), &["--metrics-listen", address]);
+        process.signal("TERM");
+        let (status, _, stderr) = process.wait();
+        assert!(status.success());
+        assert_eq!(stderr.contains("--metrics-listen is an address that others can reach"), is_warned, "{stderr}");
+        assert!(!folder.path().join("ready").exists(), "the ready file of a server that is no more");
+    }
 }
 
 #[tokio::test]

@@ -35,6 +35,7 @@ mod readme;
 mod recovery;
 mod reload;
 mod resends;
+mod secrecy;
 mod smoke;
 mod sockets;
 mod stories;

@@ -109,7 +109,7 @@ fn a_typing_error_in_the_file_is_named() {
     let folder = tempdir().unwrap();
     let config = folder.path().join("liftrelay.toml");
     for (text, hint) in
-        [("lisen = \":0\"", "lisen"), ("listen = 8455", "listen"), ("log = \"xml\"", "xml"), ("listen = ", "liftrelay.toml")]
+        [("lisen = \":0\"", "lisen"), ("listen = 8455", "listen"), ("log = \"xml\"", "json"), ("listen = ", "liftrelay.toml")]
     {
         fs::write(&config, text).unwrap();
         let (code, _, stderr) = run(liftrelay().args(["serve", "--config"]).arg(&config));

@@ -103,9 +103,26 @@ async fn certificates_are_reloaded_and_a_bad_one_keeps_the_old() {
     fs::write(&certificate, "half a certif").unwrap();
     let told = process.reload();
     assert!(told.contains("the old one stays") && told.contains("cert.pem"), "{told}");
+    assert!(told.contains("but not the certificate") && !told.contains("nothing has changed"), "{told}");
     identity.client(&process.url).get("/health/live").await.expect(200);
     desk.set("meet.name", json!("still there")).await;
     events.entries_until(1).await;
+}
+
+/// TLS comes with a restart; that is one thing to be told, not two.
+#[test]
+fn tls_for_a_plain_server_waits_for_a_restart() {
+    let identity = Identity::new();
+    let configured = Configured::new("");
+    let process = configured.start();
+    configured.write(&format!("tls-cert = {:?}\ntls-key = {:?}\n", identity.certificate_file(), identity.key_file()));
+    assert!(process.reload().contains("nothing has changed"));
+    configured.write("");
+    assert!(process.reload().contains("nothing has changed"));
+    process.signal("TERM");
+    let (_, _, stderr) = process.wait();
+    let warned: Vec<_> = stderr.lines().filter(|line| line.contains("tls-")).collect();
+    assert!(warned.len() == 1 && warned[0].contains("tls-cert, tls-key") && warned[0].contains("need a restart"), "{stderr}");
 }
 
 /// Without a file there is nothing to read again, and no reason to end either.

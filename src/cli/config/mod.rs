@@ -3,6 +3,7 @@
 //! An option is a member of [`ServeArgs`], one of [`Config`] with the same name, and a line in [`ServeArgs::resolve`] that
 //! has its default. If it may change while the server runs it is also named in [`RELOADED`], if it is secret in [`SECRET`].
 
+mod file;
 mod show;
 mod values;
 
@@ -32,7 +33,7 @@ pub(super) const RELOADED: [&str; 8] = [
     "failed-logins-per-address",
 ];
 /// Options whose values are shown nowhere.
-const SECRET: [&str; 2] = ["create-key", "publish-to"];
+pub(super) const SECRET: [&str; 2] = ["create-key", "publish-to"];
 
 /// Options of `liftrelay serve`. The same names serve in a `--config` file.
 #[derive(Clone, Debug, Default, Args, Deserialize)]
@@ -50,23 +51,28 @@ pub(super) struct ServeArgs {
 
     /// Write the address to this file once requests are served
     #[arg(long, env = "LIFTRELAY_READY_FILE", value_name = "FILE", help_heading = "Addresses")]
+    #[serde(deserialize_with = "values::path_in_file")]
     ready_file: Option<PathBuf>,
 
     /// Folder for meets and diag.log [default: ./liftrelay-data]
     #[arg(long, env = "LIFTRELAY_DATA_DIR", value_name = "DIR", help_heading = "Files")]
+    #[serde(deserialize_with = "values::path_in_file")]
     data_dir: Option<PathBuf>,
 
     /// The server's secret; made when missing. Keep a copy: without it no meet can be proven genuine
     /// [default: beside the data folder, its name plus .key]
     #[arg(long, env = "LIFTRELAY_SERVER_KEY_FILE", value_name = "FILE", help_heading = "Files")]
+    #[serde(deserialize_with = "values::path_in_file")]
     server_key_file: Option<PathBuf>,
 
     /// Sync every commit to the disk; "never" is for benchmarks and loses acked updates in a power cut [default: always]
     #[arg(long, env = "LIFTRELAY_FSYNC", value_name = "WHEN", help_heading = "Files")]
+    #[serde(deserialize_with = "values::choice_in_file")]
     fsync: Option<FsyncArg>,
 
     /// Creating a meet needs this key, as Authorization: Bearer KEY (better set by environment than here)
-    #[arg(long, env = "LIFTRELAY_CREATE_KEY", value_name = "KEY", hide_env_values = true, help_heading = "Access")]
+    #[arg(long, env = "LIFTRELAY_CREATE_KEY", value_name = "KEY", value_parser = values::key, hide_env_values = true, help_heading = "Access")]
+    #[serde(deserialize_with = "values::key_in_file")]
     create_key: Option<String>,
 
     /// Pages from this origin may use sessions; may be repeated
@@ -106,34 +112,42 @@ pub(super) struct ServeArgs {
 
     /// Speak HTTPS, with HTTP/2 and HTTP/1.1; PEM, the server's own certificate first, then those between it and the root
     #[arg(long, env = "LIFTRELAY_TLS_CERT", value_name = "FILE", help_heading = "TLS")]
+    #[serde(deserialize_with = "values::path_in_file")]
     tls_cert: Option<PathBuf>,
 
     /// The private key of --tls-cert, PEM without a password; SIGHUP reads both again
     #[arg(long, env = "LIFTRELAY_TLS_KEY", value_name = "FILE", help_heading = "TLS")]
+    #[serde(deserialize_with = "values::path_in_file")]
     tls_key: Option<PathBuf>,
 
     /// Connections at once; further ones wait [default: 20000, or what the limit on open files allows]
     #[arg(long, env = "LIFTRELAY_MAX_CONNECTIONS", value_name = "N", value_parser = values::number::<NonZeroUsize>, help_heading = "Limits")]
+    #[serde(deserialize_with = "values::number_in_file")]
     max_connections: Option<NonZeroUsize>,
 
     /// Failed logins that one address may make on one meet in a burst, and per minute afterwards [default: 10]
     #[arg(long, env = "LIFTRELAY_FAILED_LOGINS_PER_MEET", value_name = "N", value_parser = values::number::<NonZeroU32>, help_heading = "Limits")]
+    #[serde(deserialize_with = "values::number_in_file")]
     failed_logins_per_meet: Option<NonZeroU32>,
 
     /// Failed logins that one address, perhaps a whole hall, may make in a burst, and per minute afterwards [default: 60]
     #[arg(long, env = "LIFTRELAY_FAILED_LOGINS_PER_ADDRESS", value_name = "N", value_parser = values::number::<NonZeroU32>, help_heading = "Limits")]
+    #[serde(deserialize_with = "values::number_in_file")]
     failed_logins_per_address: Option<NonZeroU32>,
 
     /// Replay a demo meet, lap after lap, and show it at /
     #[arg(long, env = "LIFTRELAY_DEMO", help_heading = "Demo")]
+    #[serde(deserialize_with = "values::flag_in_file")]
     demo: bool,
 
     /// Replay the demo so many times faster [default: 1]
-    #[arg(long, env = "LIFTRELAY_DEMO_SPEED", value_name = "FACTOR", value_parser = clap::value_parser!(u32).range(1..=10_000), help_heading = "Demo")]
+    #[arg(long, env = "LIFTRELAY_DEMO_SPEED", value_name = "FACTOR", value_parser = values::speed, help_heading = "Demo")]
+    #[serde(deserialize_with = "values::speed_in_file")]
     demo_speed: Option<u32>,
 
     /// How the log on stderr is written; RUST_LOG sets its level [default: text]
     #[arg(long, env = "LIFTRELAY_LOG", value_name = "FORMAT", help_heading = "Logging")]
+    #[serde(deserialize_with = "values::choice_in_file")]
     log: Option<LogFormat>,
 
     /// Read options from this TOML file, by the names that they have here; flags and environment win. SIGHUP reads it again
@@ -147,7 +161,7 @@ pub(super) struct ServeArgs {
     pub(super) print_config: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 enum FsyncArg {
     #[default]
@@ -156,7 +170,7 @@ enum FsyncArg {
 }
 
 /// How the log on stderr is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum LogFormat {
     /// For people.
@@ -202,7 +216,7 @@ impl ServeArgs {
     /// # Errors
     /// What is wrong with the file, or with what it comes to, for a person.
     pub(super) fn resolve(&self) -> Result<Config, String> {
-        let file = self.config.as_deref().map(read_file).transpose()?.unwrap_or_default();
+        let file = self.config.as_deref().map(file::read).transpose()?.unwrap_or_default();
         let args = self.clone();
         let config = Config {
             listen: args.listen.or(file.listen).unwrap_or(SocketAddr::from(([127, 0, 0, 1], 8455))),
@@ -211,7 +225,7 @@ impl ServeArgs {
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(default_data_dir),
             server_key_file: args.server_key_file.or(file.server_key_file),
             fsync: args.fsync.or(file.fsync).unwrap_or_default(),
-            create_key: args.create_key.or(file.create_key).filter(|key| !key.is_empty()),
+            create_key: args.create_key.or(file.create_key),
             allow_origin: either(args.allow_origin, file.allow_origin),
             trusted_proxy: either(args.trusted_proxy, file.trusted_proxy),
             publish_to: args.publish_to.or(file.publish_to).unwrap_or_default(),
@@ -225,7 +239,7 @@ impl ServeArgs {
                 .or(file.failed_logins_per_address)
                 .unwrap_or(FAILED_LOGINS_PER_ADDRESS),
             demo: args.demo || file.demo,
-            demo_speed: args.demo_speed.or(file.demo_speed).unwrap_or(1).max(1),
+            demo_speed: args.demo_speed.or(file.demo_speed).unwrap_or(1),
             log: args.log.or(file.log).unwrap_or_default(),
             file: args.config,
         };
@@ -288,11 +302,6 @@ fn either<T>(given: Vec<T>, file: Vec<T>) -> Vec<T> {
 /// Where meets are when nothing else is said.
 pub(super) fn default_data_dir() -> PathBuf {
     PathBuf::from("./liftrelay-data")
-}
-
-fn read_file(path: &Path) -> Result<ServeArgs, String> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

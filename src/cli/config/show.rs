@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 use super::{Config, SECRET};
 use crate::cli::server_key;
 
-const HEADING: &str = "# What flags, environment, file and defaults come to. `liftrelay serve --config` takes this file.";
+const HEADING: &str = "# What flags, environment, file and defaults come to. `liftrelay serve --config` takes this file;\n\
+    # secrets are not shown, and have to be added by hand.";
 
 impl Config {
     /// As a file that `--config` takes. Secrets are named and not shown.
@@ -19,7 +20,7 @@ impl Config {
         for (name, value) in shown.members()? {
             lines.push(match value {
                 Value::Null => format!("# {name} is not set"),
-                _ if SECRET.contains(&name.as_str()) => format!("# {name} = \"...\"  (set, and not shown)"),
+                value if is_secret(&name, &value) => format!("# {name} = \"...\"  (set, and not shown)"),
                 value => format!("{name} = {}", toml::Value::try_from(&value).map_err(|error| format!("{name}: {error}"))?),
             });
         }
@@ -43,6 +44,11 @@ impl Config {
     }
 }
 
+/// A destination is secret where it is an address, which may hold a password; a folder is not.
+fn is_secret(name: &str, value: &Value) -> bool {
+    SECRET.contains(&name) && (name != "publish-to" || value.as_str().is_some_and(|text| text.contains("://")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ServeArgs;
@@ -53,7 +59,8 @@ mod tests {
         let path = folder.path().join("liftrelay.toml");
         let text = "listen = \"[::1]:9000\"\ndata-dir = \"/a \\\"b\\\"\"\ntrusted-proxy = [\"10.0.0.0/8\", \"::1/128\"]\n\
             allow-origin = [\"https://a.example.org\"]\ndemo = true\ndemo-speed = 7\nfsync = \"never\"\nlog = \"json\"\nmax-connections = 5\n\
-            tls-cert = \"c\"\ntls-key = \"k\"\nfailed-logins-per-meet = 3\nfailed-logins-per-address = 4\nserver-key-file = \"s\"\nready-file = \"r\"\nmetrics-listen = \"127.0.0.1:9000\"\n";
+            tls-cert = \"c\"\ntls-key = \"k\"\nfailed-logins-per-meet = 3\nfailed-logins-per-address = 4\nserver-key-file = \"s\"\nready-file = \"r\"\nmetrics-listen = \"127.0.0.1:9000\"\n\
+            publish-to = \"/srv/results\"\nkeep-finished = 30\n";
         std::fs::write(&path, text).unwrap();
         let args = ServeArgs { config: Some(path.clone()), ..ServeArgs::default() };
         let config = args.resolve().unwrap();
@@ -68,6 +75,10 @@ mod tests {
         let with = |key: &str| ServeArgs { create_key: Some(key.to_owned()), ..ServeArgs::default() }.resolve().unwrap();
         let shown = with("TheOperatorsSecret").to_toml().unwrap();
         assert!(shown.contains("# create-key =") && !shown.contains("TheOperatorsSecret"), "{shown}");
+        let publish_to = Some("https://me:opensesame@example.org/?token=opensesame".parse().unwrap());
+        let shown = ServeArgs { publish_to, ..ServeArgs::default() }.resolve().unwrap().to_toml().unwrap();
+        assert!(shown.contains("# publish-to =") && !shown.contains("opensesame"), "{shown}");
+        assert!(shown.contains("# secrets are not shown, and have to be added by hand"), "{shown}");
         assert_eq!(with("one").changes(&with("other")), ["create-key"]);
     }
 }

@@ -16,12 +16,22 @@ use super::provider;
 
 /// Later than any certificate lasts, in seconds since 1970: the year 9999.
 const FAR_FUTURE: Duration = Duration::from_secs(253_000_000_000);
+/// The library's word for any key that it does not take says neither which nor why.
+const KEY_KINDS: &str = "keys are RSA of 2048 to 4096 bits, ECDSA on P-256 or P-384, or Ed25519, and this is none of them or is damaged; \
+    for example, RSA of 1024 bits and P-521 are not taken. One that is:  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256; \
+    its certificate has to be made anew too";
+const OLD_VERSION: &str = "it is an X.509 certificate of version 1, which browsers refuse; version 3 would be right, with the server's name in \
+    it:  openssl req -x509 -addext subjectAltName=DNS:NAME  makes one";
 
 /// A certificate with what lies between it and its root, and its key.
 pub struct Certificate {
     pub(super) key: Arc<CertifiedKey>,
+    /// Good from then on, where that can be told.
+    pub begins_at: Option<SystemTime>,
     /// Good until then, where that can be told.
     pub expires_at: Option<SystemTime>,
+    /// It ends before it begins, so it is good at no time.
+    pub is_never_valid: bool,
 }
 
 /// Why two files give no certificate. The text is for operators.
@@ -77,10 +87,15 @@ impl Certificate {
             Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                 CertificateError::OfAnother { key: key.to_owned(), certificate: certificate.to_owned() }
             }
+            Error::InvalidCertificate(_) if error.to_string().contains("UnsupportedCertVersion") => unusable(certificate, OLD_VERSION),
             Error::InvalidCertificate(_) => unusable(certificate, error.to_string()),
+            Error::General(_) => unusable(key, KEY_KINDS),
             _ => unusable(key, error.to_string()),
         });
-        Ok(Certificate { key: Arc::new(made?), expires_at: expires_at(&first) })
+        let key = Arc::new(made?);
+        let (begins_at, expires_at) = (begins_at(&first), expires_at(&first));
+        let is_never_valid = matches!(flaw_at(&first, FAR_FUTURE), Some(Flaw::Expired));
+        Ok(Certificate { key, begins_at, expires_at, is_never_valid })
     }
 }
 
@@ -110,16 +125,28 @@ fn read_key(path: &Path) -> Result<PrivateKeyDer<'static>, CertificateError> {
     })
 }
 
-/// The verifier, asked about the far future, names the day on which the certificate ends; no parser of our own is needed.
+fn begins_at(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let Some(Flaw::NotValidYetContext { not_before, .. }) = flaw_at(certificate, Duration::ZERO) else { return None };
+    time(not_before)
+}
+
 fn expires_at(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let Some(Flaw::ExpiredContext { not_after, .. }) = flaw_at(certificate, FAR_FUTURE) else { return None };
+    time(not_after)
+}
+
+fn time(time: UnixTime) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()))
+}
+
+/// The verifier, asked about the distant past or future, names the days of the certificate; no parser of our own is needed.
+fn flaw_at(certificate: &CertificateDer<'_>, since_1970: Duration) -> Option<Flaw> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate.clone().into_owned()).ok()?;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots.into(), provider()).build().ok()?;
-    let (anyone, then) = (ServerName::try_from("localhost").ok()?, UnixTime::since_unix_epoch(FAR_FUTURE));
+    let (anyone, then) = (ServerName::try_from("localhost").ok()?, UnixTime::since_unix_epoch(since_1970));
     match verifier.verify_server_cert(certificate, &[], &anyone, &[], then) {
-        Err(Error::InvalidCertificate(Flaw::ExpiredContext { not_after, .. })) => {
-            SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(not_after.as_secs()))
-        }
+        Err(Error::InvalidCertificate(flaw)) => Some(flaw),
         _ => None,
     }
 }
@@ -174,6 +201,22 @@ mod tests {
             files.write("key.pem", &key);
             let expires_at = files.read().unwrap().expires_at.unwrap();
             assert_eq!(expires_at.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), seconds);
+        }
+    }
+
+    #[test]
+    fn a_beginning_to_come_and_an_end_before_it_are_noticed() {
+        let files = Files::new();
+        for (not_before, not_after, is_never_valid) in [(2090, 2099, false), (2099, 2090, true)] {
+            let (certificate, key) = made(|params| {
+                params.not_before = rcgen::date_time_ymd(not_before, 1, 1);
+                params.not_after = rcgen::date_time_ymd(not_after, 1, 1);
+            });
+            files.write("cert.pem", &certificate);
+            files.write("key.pem", &key);
+            let read = files.read().unwrap();
+            assert_eq!(read.is_never_valid, is_never_valid);
+            assert_eq!(read.begins_at.is_some_and(|begin| begin > SystemTime::now()), !is_never_valid);
         }
     }
 
