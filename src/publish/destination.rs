@@ -27,10 +27,14 @@ impl FromStr for Destination {
         if text.is_empty() {
             return Err(wrong("it is empty"));
         }
-        let Some((scheme, _)) = text.split_once("://") else { return Ok(Destination::Folder(text.into())) };
+        let unnamed = || wrong("it looks like an address and begins with no https://; a folder of that name begins with ./");
+        let Some((scheme, _)) = text.split_once("://") else {
+            // As a folder it would be shown, with the password that is in it.
+            let is_half_an_address = !text.starts_with(['/', '.']) && text.contains(['?', '@']);
+            return if is_half_an_address { Err(unnamed()) } else { Ok(Destination::Folder(text.into())) };
+        };
         if !scheme.chars().all(|char| char.is_ascii_alphanumeric()) {
-            // What stands there may be a password.
-            return Err(wrong("it begins with no http:// or https://"));
+            return Err(unnamed());
         }
         if !scheme.eq_ignore_ascii_case("http") && !scheme.eq_ignore_ascii_case("https") {
             return Err(wrong(&format!("results cannot be sent by {scheme}")));
@@ -76,12 +80,23 @@ mod tests {
     #[test]
     fn a_folder_or_an_address() {
         assert_eq!("/srv/results".parse(), Ok(Destination::Folder("/srv/results".into())));
+        assert_eq!("./results@home".parse(), Ok(Destination::Folder("./results@home".into())));
         assert_eq!("results".parse(), Ok(Destination::Folder("results".into())));
         let webhook: Destination = "https://user:secret@results.example.org/meets?token=secret".parse().unwrap();
         assert_eq!(webhook.shown(), "https://results.example.org");
-        for wrong in ["", "ftp://example.org", "s3://bucket", "https://", "http://exa mple.org"] {
+        for wrong in [
+            "",
+            "ftp://example.org",
+            "s3://bucket",
+            "https://",
+            "http://exa mple.org",
+            "me:secret@example.org",
+            "example.org/?token=secret",
+            "https:/me@x",
+        ] {
             let told = wrong.parse::<Destination>().unwrap_err();
             assert!(told.contains("a destination is a folder, or an address like https://"), "{wrong}: {told}");
+            assert!(!told.contains("secret"), "{told}");
         }
     }
 

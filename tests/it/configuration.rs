@@ -126,6 +126,24 @@ fn what_tls_does_not_take_is_said_in_words() {
 }
 
 #[test]
+fn certificates_with_wrong_dates_are_served_and_warned_of() {
+    for (from, until, warning) in [(2090, 2099, "is not yet valid"), (2099, 2090, "is never valid"), (2001, 2002, "has expired")] {
+        let folder = tempdir().unwrap();
+        let place = |name: &str| folder.path().join(name).display().to_string();
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        fs::write(place("cert.pem"), params.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(place("key.pem"), key.serialize_pem()).unwrap();
+        let process = Process::start_with(folder.path(), &["--tls-cert", &place("cert.pem"), "--tls-key", &place("key.pem")]);
+        process.signal("TERM");
+        let (status, _, stderr) = process.wait();
+        assert!(status.success() && stderr.contains(&format!("the certificate {warning}")), "{stderr}");
+    }
+}
+
+#[test]
 fn an_empty_create_key_is_refused_wherever_it_comes_from() {
     let folder = tempdir().unwrap();
     let file = folder.path().join("liftrelay.toml");

@@ -40,7 +40,7 @@ fn errors_in_the_file_say_where_and_show_no_line() {
 
 #[test]
 fn errors_in_flags_and_environment_show_no_secret() {
-    let wrong = [format!("ftp://me:{SECRET}@example.org"), format!("https://me:{SECRET}@exa mple.org")];
+    let wrong = [format!("ftp://me:{SECRET}@example.org"), format!("https://me:{SECRET}@exa mple.org"), format!("example.org/?t={SECRET}")];
     for value in &wrong {
         let (mut by_environment, mut by_flag) = (liftrelay(), liftrelay());
         by_environment.env("LIFTRELAY_PUBLISH_TO", value).arg("serve");
