@@ -108,6 +108,7 @@ def before_call(context, case, kwargs):
     _bring_cursors_down(case)
     _name_each_location_once(case.body)
     _bring_results(case.body)
+    _hand_back_what_there_is(case)
 
 
 def _visit_a_meet(case):
@@ -219,6 +220,19 @@ def _bring_results(body):
         body["oplCsv"] = RESULTS
     if EMAIL.fullmatch(str(body.get("returnEmail"))):
         body["returnEmail"] = "director@example.org"
+
+
+def _hand_back_what_there_is(case):
+    """A log that is handed back must be one that the server wrote, which no schema can say: a page that would fit becomes the start
+    of the meet's own log. What is wrong on purpose stays wrong."""
+    if not isinstance(case.body, dict) or not {"updates", "cursor", "chain"} <= case.body.keys():
+        return
+    if case.meta is None or case.meta.generation.mode.is_negative:
+        return
+    meet = (case.path_parameters or {}).get("meetId", meets.shared)
+    headers = {"Authorization": f"Bearer {meets.token(meet)}"}
+    page = requests.get(f"{SERVER}/v1/meets/{meet}/updates?limit=2", headers=headers, timeout=20).json()
+    case.body |= {"updates": page["updatesRelayed"], "cursor": page["cursor"], "chain": page["chain"]}
 
 
 @schemathesis.hook
