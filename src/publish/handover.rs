@@ -56,7 +56,7 @@ impl Parcel {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     HandedOver,
-    /// It may succeed later; the other end may say when.
+    /// It may succeed later; the other end may ask for a longer pause than the usual one.
     Later {
         reason: String,
         after: Option<Duration>,
@@ -78,7 +78,8 @@ impl Attempt {
             }
             Attempt::Later { reason, after } => {
                 publish.reason = Some(reason);
-                return Some(after.unwrap_or_else(|| pause(publish.attempts)).min(left));
+                // Who says "at once" must not be asked at once for ever.
+                return Some(after.unwrap_or_default().max(pause(publish.attempts)).min(left));
             }
         }
         None
@@ -142,6 +143,14 @@ mod tests {
             let pauses: Vec<f64> = (0..20).map(|_| pause(attempts).as_secs_f64()).collect();
             assert!(pauses.iter().all(|pause| (seconds / 2.0..=seconds).contains(pause)), "{attempts}: {pauses:?}");
             assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+    }
+
+    #[test]
+    fn who_wants_it_at_once_waits_like_everybody() {
+        for after in [0, 1] {
+            let (_, _, pause) = noted(0, Some(after));
+            assert!(pause >= Some(HANDOVER_PAUSE_MIN / 2), "{pause:?}");
         }
     }
 
