@@ -171,6 +171,10 @@ async fn the_start_says_where_results_go_and_no_secret() {
     assert!(stderr.contains("finished meets are removed after 30 days"), "{stderr}");
     assert!(stderr.contains("results are published by plain HTTP"), "{stderr}");
     assert!(!stderr.contains("opensesame"), "{stderr}");
+    let process = Process::start_with(folder.path(), &["--keep-finished", "1"]);
+    process.signal("TERM");
+    let (_, _, stderr) = process.wait();
+    assert!(stderr.contains("finished meets are removed after 1 day\n"), "{stderr}");
 }
 
 /// A client that gives up may not stop the hand-over, or leave it half begun.
