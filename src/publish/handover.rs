@@ -95,24 +95,22 @@ fn pause(attempts: u32) -> Duration {
 
 /// The other end.
 pub(super) enum Recipient {
-    /// The meet's own folder, in which results are already.
-    Nobody,
     Folder(Folder),
     Webhook(Webhook),
 }
 
 impl Recipient {
-    pub(super) fn new(destination: &Destination) -> Result<Recipient, String> {
+    /// `None` for the meet's own folder, in which results are already.
+    pub(super) fn new(destination: &Destination) -> Result<Option<Recipient>, String> {
         Ok(match destination {
-            Destination::MeetFolder => Recipient::Nobody,
-            Destination::Folder(path) => Recipient::Folder(Folder::new(path)?),
-            Destination::Webhook(url) => Recipient::Webhook(Webhook::new(url)?),
+            Destination::MeetFolder => None,
+            Destination::Folder(path) => Some(Recipient::Folder(Folder::new(path)?)),
+            Destination::Webhook(url) => Some(Recipient::Webhook(Webhook::new(url)?)),
         })
     }
 
     pub(super) async fn hand_over(&self, parcel: Parcel) -> Attempt {
         match self {
-            Recipient::Nobody => Attempt::HandedOver,
             Recipient::Folder(folder) => folder.put(parcel).await,
             Recipient::Webhook(webhook) => webhook.send(&parcel).await,
         }

@@ -212,6 +212,14 @@ impl Store for FileStore {
         self.folder(id).map_or(Ok(None), |(_, folder)| read_if_there(&file_of(&folder, document)))
     }
 
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        let path = file_of(&self.existing(id)?, document);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(at("removing", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
         let (current, finished) = (self.folder_at(Stage::Current, id), self.folder_at(Stage::Finished, id));
         replace_file(&file_of(&self.existing(id)?, Document::Finish), finish, self.fsync)?;

@@ -61,6 +61,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Io`]
     fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Removes a document; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError>;
+
     /// Moves a meet, whole, to the finished ones, with `finish` as its [`Document::Finish`].
     /// Doing it again only replaces that document. Nobody may save a document of the meet meanwhile.
     ///
