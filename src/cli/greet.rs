@@ -57,7 +57,10 @@ impl Greeting<'_> {
         if config.publish_to != Destination::MeetFolder {
             lines.push(format!("published results go to {}", config.publish_to.shown()));
         }
-        lines.extend(config.keep_finished().map(|keep| format!("finished meets are removed after {} days", keep.as_secs() / 86_400)));
+        lines.extend(config.keep_finished().map(|keep| match keep.as_secs() / 86_400 {
+            1 => "finished meets are removed after 1 day".to_owned(),
+            days => format!("finished meets are removed after {days} days"),
+        }));
         lines.push(self.next_step());
         lines.push("Ctrl-C stops".to_owned());
         lines

@@ -8,7 +8,8 @@ use crate::meet::Meet;
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::settings::TieBreak;
-use crate::store::files::FileStore;
+use crate::store::Stage;
+use crate::store::files::{FileStore, name_of};
 use crate::store::scan::{Rest, Scan, StoredRecord, scan};
 
 use super::{Exit, config, print, server_key, tell};
@@ -42,18 +43,31 @@ pub(super) fn run(args: &VerifyArgs) -> Exit {
     if key.is_none() {
         tell("no server key was found, so it is not checked that this server wrote the logs");
     }
-    let mut damaged = 0;
-    for (id, path) in &meets {
-        let verdict = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| check(*id, &bytes, key.as_ref()));
-        damaged += usize::from(verdict.is_err());
-        print(&match verdict {
-            Ok(words) => format!("{id}: sound, {words}"),
-            Err(words) => format!("{id}: DAMAGED, {words}"),
-        });
+    let (mut checked, mut damaged, mut doubles) = (0, 0, 0);
+    for (id, logs) in &meets {
+        for (stage, path) in logs {
+            let verdict = std::fs::read(path).map_err(|error| error.to_string()).and_then(|bytes| check(*id, &bytes, key.as_ref()));
+            checked += 1;
+            damaged += usize::from(verdict.is_err());
+            let place = name_of(*stage);
+            print(&match verdict {
+                Ok(words) => format!("{id} in {place}: sound, {words}"),
+                Err(words) => format!("{id} in {place}: DAMAGED, {words}"),
+            });
+        }
+        if let [(taken, _), (other, _)] = logs[..] {
+            doubles += 1;
+            let [taken, other] = [taken, other].map(name_of);
+            print(&format!("{id}: IN BOTH FOLDERS, and a server takes the one in {taken}; move the one in {other} away"));
+        }
     }
-    tell(&format!("{} checked, {damaged} damaged", meets.len()));
-    if damaged == 0 { Exit::Done } else { Exit::Refused }
+    let both = if doubles == 0 { String::new() } else { format!(", {doubles} in both folders") };
+    tell(&format!("{checked} checked, {damaged} damaged{both}"));
+    if damaged + doubles == 0 { Exit::Done } else { Exit::Refused }
 }
+
+/// Where the logs of a meet are, the one that counts first.
+type Logs = Vec<(Stage, PathBuf)>;
 
 fn key(args: &VerifyArgs, data_dir: &Path) -> Result<Option<ServerKey>, String> {
     let default = || server_key::default_path(data_dir);
@@ -64,16 +78,16 @@ fn key(args: &VerifyArgs, data_dir: &Path) -> Result<Option<ServerKey>, String> 
     }
 }
 
-fn meets(args: &VerifyArgs, data_dir: &Path) -> Result<Vec<(MeetId, PathBuf)>, String> {
+fn meets(args: &VerifyArgs, data_dir: &Path) -> Result<Vec<(MeetId, Logs)>, String> {
     let ids = if args.meet.is_empty() {
-        let mut ids = FileStore::all_meets(data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?;
-        ids.sort_unstable();
-        ids
+        FileStore::all_meets(data_dir).map_err(|error| format!("{}: {error}", data_dir.display()))?
     } else {
         args.meet.clone()
     };
-    let place =
-        |id| FileStore::log_path(data_dir, id).map(|path| (id, path)).ok_or_else(|| format!("{} has no meet {id}", data_dir.display()));
+    let place = |id| match FileStore::logs(data_dir, id) {
+        logs if logs.is_empty() => Err(format!("{} has no meet {id}", data_dir.display())),
+        logs => Ok((id, logs)),
+    };
     ids.into_iter().map(place).collect()
 }
 

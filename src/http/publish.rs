@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use crate::publish::email::check_email;
 use crate::publish::opl_csv;
 use crate::publish::publisher::Submission;
+use crate::relay::live::Fault;
 use crate::wire::message::Message;
 use crate::wire::problem::{FieldError, Problem};
 use crate::wire::publish::Publishes;
@@ -35,7 +36,9 @@ pub(super) async fn publish(app: &App, editor: &Editor, request: PublishMeet) ->
     let wrong = |pointer: &str, detail: String| FieldError { pointer: pointer.to_owned(), detail };
     let mut errors = Vec::new();
     errors.extend(check_email(&return_email).err().map(|error| wrong("/returnEmail", error.to_string())));
-    let checked = opl_csv::check(&opl_csv);
+    // Megabytes take a while to check, and others wait for this thread.
+    let checking = tokio::task::spawn_blocking(move || (opl_csv::check(&opl_csv), opl_csv));
+    let (checked, opl_csv) = checking.await.map_err(|_| Fault::Internal)?;
     errors.extend(checked.as_ref().err().map(|error| wrong("/oplCsv", error.to_string())));
     let Some(results) = checked.ok().filter(|_| errors.is_empty()) else { return Err(invalid(errors)) };
     let submission = Submission { by: editor.writer.clone(), return_email, opl_csv, results };

@@ -115,7 +115,7 @@ pub const FAILED_LOGINS_PER_ADDRESS: NonZeroU32 = NonZeroU32::new(60).unwrap();
 pub const FINISHED_SWEEP: Duration = Duration::from_secs(3_600);
 /// Bytes of the address that OpenPowerlifting answers to: the most that mail can carry (RFC 5321).
 pub const EMAIL_MAX_BYTES: usize = 254;
-/// Publishes of one meet: results go out once, and again after each correction.
+/// Publishes of one meet: results go out once, and again after each correction. The oldest that nobody waits for makes room.
 pub const PUBLISHES_MAX: usize = 64;
 /// Characters that a value from the results may take in a mail; no federation or meet has a longer name.
 pub const MAIL_VALUE_MAX_CHARS: usize = 200;

@@ -67,10 +67,14 @@ impl Destination {
     /// Whether results travel unencrypted to another machine.
     pub fn is_exposed(&self) -> bool {
         let Destination::Webhook(url) = self else { return false };
-        let is_here =
-            |host: &str| host == "localhost" || host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-        url.scheme() == "http" && !url.host_str().is_some_and(is_here)
+        url.scheme() == "http" && !is_on_this_machine(url)
     }
+}
+
+/// Whether an address is one of this machine's own.
+pub(super) fn is_on_this_machine(url: &Url) -> bool {
+    let is_loopback = |host: &str| host.trim_matches(['[', ']']).parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    url.host_str().is_some_and(|host| host == "localhost" || is_loopback(host))
 }
 
 #[cfg(test)]

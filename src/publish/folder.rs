@@ -1,8 +1,8 @@
 //! Handing over by putting files into a folder.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tracing::warn;
@@ -18,13 +18,16 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// A folder that is there: made by mistake, it would swallow results that nobody looks for.
     pub(super) fn new(path: &Path) -> Result<Folder, String> {
-        if path.is_dir() {
-            return Ok(Folder(path.to_owned()));
+        let shown = path.display();
+        if !path.is_dir() {
+            return Err(format!(
+                "--publish-to {shown}: there is no such folder; make it first, or give an address that begins with https://"
+            ));
         }
-        Err(format!(
-            "--publish-to {}: there is no such folder; make it first, or give an address that begins with https://",
-            path.display()
-        ))
+        probe(path).map_err(|error| {
+            format!("--publish-to {shown}: nothing can be written there ({error}); the user that runs the server must be able to, and under systemd the unit needs ReadWritePaths={shown}")
+        })?;
+        Ok(Folder(path.to_owned()))
     }
 
     /// Both files appear whole, the facts last: whoever sees them finds the results beside them.
@@ -43,6 +46,20 @@ impl Folder {
     }
 }
 
+/// What cannot be written is told at the start, when somebody looks, and not at the end of the meet.
+fn probe(folder: &Path) -> io::Result<()> {
+    let path = folder.join(".liftrelay-probe");
+    shared_file(&path)?.write_all(b"liftrelay\n")?;
+    fs::remove_file(&path)
+}
+
+/// Opens a file anew; the umask can only take bits away, so they are set again.
+fn shared_file(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(path)?;
+    file.set_permissions(Permissions::from_mode(MODE))?;
+    Ok(file)
+}
+
 fn put(folder: &Path, parcel: &Parcel) -> io::Result<()> {
     let name = format!("{}-{}", parcel.meet_id.digits(), parcel.publish.publish_id);
     let mut facts = serde_json::to_vec_pretty(&parcel.facts())?;
@@ -53,7 +70,7 @@ fn put(folder: &Path, parcel: &Parcel) -> io::Result<()> {
 
 fn place(folder: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let fresh = folder.join(format!(".{name}.new"));
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(MODE).open(&fresh)?;
+    let mut file = shared_file(&fresh)?;
     file.write_all(content)?;
     file.sync_all()?;
     fs::rename(&fresh, folder.join(name))?;

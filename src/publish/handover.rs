@@ -56,7 +56,7 @@ impl Parcel {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Attempt {
     HandedOver,
-    /// It may succeed later; the other end may say when.
+    /// It may succeed later; the other end may ask for a longer pause than the usual one.
     Later {
         reason: String,
         after: Option<Duration>,
@@ -78,7 +78,8 @@ impl Attempt {
             }
             Attempt::Later { reason, after } => {
                 publish.reason = Some(reason);
-                return Some(after.unwrap_or_else(|| pause(publish.attempts)).min(left));
+                // Who says "at once" must not be asked at once for ever.
+                return Some(after.unwrap_or_default().max(pause(publish.attempts)).min(left));
             }
         }
         None
@@ -94,24 +95,22 @@ fn pause(attempts: u32) -> Duration {
 
 /// The other end.
 pub(super) enum Recipient {
-    /// The meet's own folder, in which results are already.
-    Nobody,
     Folder(Folder),
     Webhook(Webhook),
 }
 
 impl Recipient {
-    pub(super) fn new(destination: &Destination) -> Result<Recipient, String> {
+    /// `None` for the meet's own folder, in which results are already.
+    pub(super) fn new(destination: &Destination) -> Result<Option<Recipient>, String> {
         Ok(match destination {
-            Destination::MeetFolder => Recipient::Nobody,
-            Destination::Folder(path) => Recipient::Folder(Folder::new(path)?),
-            Destination::Webhook(url) => Recipient::Webhook(Webhook::new(url)?),
+            Destination::MeetFolder => None,
+            Destination::Folder(path) => Some(Recipient::Folder(Folder::new(path)?)),
+            Destination::Webhook(url) => Some(Recipient::Webhook(Webhook::new(url)?)),
         })
     }
 
     pub(super) async fn hand_over(&self, parcel: Parcel) -> Attempt {
         match self {
-            Recipient::Nobody => Attempt::HandedOver,
             Recipient::Folder(folder) => folder.put(parcel).await,
             Recipient::Webhook(webhook) => webhook.send(&parcel).await,
         }
@@ -142,6 +141,14 @@ mod tests {
             let pauses: Vec<f64> = (0..20).map(|_| pause(attempts).as_secs_f64()).collect();
             assert!(pauses.iter().all(|pause| (seconds / 2.0..=seconds).contains(pause)), "{attempts}: {pauses:?}");
             assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+    }
+
+    #[test]
+    fn who_wants_it_at_once_waits_like_everybody() {
+        for after in [0, 1] {
+            let (_, _, pause) = noted(0, Some(after));
+            assert!(pause >= Some(HANDOVER_PAUSE_MIN / 2), "{pause:?}");
         }
     }
 

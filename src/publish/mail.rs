@@ -27,11 +27,17 @@ pub fn mail(publish: &Publish) -> Mail {
     Mail { to: OPENPOWERLIFTING, subject, body }
 }
 
-/// A value as it may stand in a mail: line ends and other control characters could begin a header of their own.
+/// A value as it may stand in a mail: line ends and other control characters could begin a header of their own,
+/// marks of direction could show it turned around.
 fn one_line(text: &str) -> String {
-    let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let visible: String = text.chars().filter(|c| !turns_text(*c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let words = visible.split_whitespace().collect::<Vec<_>>().join(" ");
     words.chars().take(MAIL_VALUE_MAX_CHARS).collect()
+}
+
+/// Unicode's `Bidi_Control`: invisible, and it changes the order in which text is shown.
+fn turns_text(c: char) -> bool {
+    matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]
@@ -68,6 +74,11 @@ mod tests {
         let mail = mail(&publish("Cup\r\nBcc: everyone@example.org\u{2028}\u{85}x\0\ty"));
         assert_eq!(mail.subject, "Results: Cup Bcc: everyone@example.org x y, APL, 2023-09-02");
         assert!(mail.body.contains("\nMeet: Cup Bcc: everyone@example.org x y\nFederation:"));
+        for mark in "\u{61c}\u{200e}\u{200f}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}".chars() {
+            let turned = super::mail(&publish(&format!("C{mark}up{mark}")));
+            assert_eq!(turned.subject, "Results: Cup, APL, 2023-09-02", "{mark:?}");
+            assert!(turned.body.contains("\nMeet: Cup\n"), "{mark:?}");
+        }
         let long = super::mail(&publish(&"n".repeat(1_000)));
         assert!(long.subject.chars().count() <= MAIL_VALUE_MAX_CHARS);
     }

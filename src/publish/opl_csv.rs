@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 /// How the first line begins.
 const FORMAT: &str = "OPL Format v1";
-/// Columns of the meet that OpenLifter always writes and nobody can do without.
+/// Columns of the meet that OpenLifter always writes and nobody can do without; none may be empty.
 const MEET_COLUMNS: [&str; 3] = ["Federation", "Date", "MeetName"];
 /// Columns of the results that every export of OpenLifter has.
 const RESULT_COLUMNS: [&str; 6] = ["Place", "Name", "Sex", "Equipment", "Division", "Event"];
@@ -50,13 +50,13 @@ pub fn check(text: &str) -> Result<Results, BadCsv> {
     let text = with_line_feeds(text.strip_prefix('\u{feff}').unwrap_or(text));
     let mut rows = Rows::new(&text);
     check_first_line(&mut rows)?;
+    check_characters(&text)?;
     let meet = Meet::read(&mut rows)?;
     let lifters = count_lifters(&mut rows)?;
     let place = ["MeetTown", "MeetState", "MeetCountry"].map(|name| meet.value(name)).into_iter().filter(|part| !part.is_empty());
     Ok(Results {
         federation: meet.value("Federation").to_owned(),
-        // OpenLifter marks dates as text, so that no spreadsheet turns them around.
-        date: meet.value("Date").trim_start_matches('\'').to_owned(),
+        date: meet.value("Date").to_owned(),
         meet_name: meet.value("MeetName").to_owned(),
         place: place.collect::<Vec<_>>().join(", "),
         lifters,
@@ -81,10 +81,21 @@ fn check_first_line(rows: &mut Rows) -> Result<(), BadCsv> {
     let first = row.cells.first().map_or("", String::as_str);
     let version = first.strip_prefix(FORMAT).filter(|rest| !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'));
     if version.is_some() {
-        return Ok(());
+        return row.check_quotes();
     }
     let found: String = first.chars().take(SHOWN_MAX_CHARS).collect();
     Err(row.bad(if first.is_empty() { format!("it is empty; {right}") } else { format!("it begins with {found:?}; {right}") }))
+}
+
+/// No export holds them, and whoever looks at the file in a terminal would obey them.
+fn check_characters(text: &str) -> Result<(), BadCsv> {
+    let forbidden = |line: &str| line.chars().find(|c| c.is_control() && *c != '\t');
+    let found = text.split('\n').enumerate().find_map(|(at, line)| Some((at + 1, forbidden(line)?)));
+    found.map_or(Ok(()), |(line, c)| {
+        let problem =
+            format!("the control character U+{:04X} stands here; OpenLifter's export has none, send that file unchanged", u32::from(c));
+        Err(BadCsv { line, problem })
+    })
 }
 
 /// The meet's block: a header and one line of values.
@@ -103,11 +114,17 @@ impl Meet {
         if let Some(row) = rows.next().filter(|row| !row.is_blank()) {
             return Err(row.bad("an empty line belongs here, between the meet's one line of values and the results"));
         }
-        Ok(Meet { header, values })
+        let meet = Meet { header, values };
+        match MEET_COLUMNS.into_iter().find(|column| meet.value(column).is_empty()) {
+            Some(column) => Err(meet.values.bad(format!("the column {column} is empty; every meet has a federation, a date and a name"))),
+            None => Ok(meet),
+        }
     }
 
+    /// OpenLifter marks dates as text with an apostrophe, so that no spreadsheet turns them around; it is no part of the value.
     fn value(&self, column: &str) -> &str {
-        self.header.value(&self.values, column)
+        let value = self.header.value(&self.values, column);
+        if column == "Date" { value.trim_start_matches('\'') } else { value }
     }
 }
 

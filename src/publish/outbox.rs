@@ -146,9 +146,11 @@ pub struct Outbox {
     publishes: Vec<Publish>,
 }
 
-/// The meet has as many publishes as it can have.
+/// The meet has as many publishes as it can have, and all of them wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the meet has {PUBLISHES_MAX} publishes already, which is the most it can have")]
+#[error(
+    "the meet has {PUBLISHES_MAX} publishes that wait to be handed over, which is the most it can have; once one is handed over or given up there is room"
+)]
 pub struct Full;
 
 impl Outbox {
@@ -189,12 +191,21 @@ impl Outbox {
         self.publishes.iter_mut().find(|publish| publish.publish_id == id)
     }
 
-    /// Whether one more fits.
+    /// Those that wait to be handed over, oldest first.
+    pub fn queued_mut(&mut self) -> impl Iterator<Item = &mut Publish> {
+        self.publishes.iter_mut().filter(|publish| publish.is_queued())
+    }
+
+    /// Makes room for one more: the oldest that is handed over or given up goes, where one must. Gives its id.
     ///
     /// # Errors
     /// [`Full`]
-    pub fn check_room(&self) -> Result<(), Full> {
-        if self.publishes.len() < PUBLISHES_MAX { Ok(()) } else { Err(Full) }
+    pub fn make_room(&mut self) -> Result<Option<PublishId>, Full> {
+        if self.publishes.len() < PUBLISHES_MAX {
+            return Ok(None);
+        }
+        let oldest = self.publishes.iter().position(|publish| !publish.is_queued()).ok_or(Full)?;
+        Ok(Some(self.publishes.remove(oldest).publish_id))
     }
 
     /// Adds a new one.

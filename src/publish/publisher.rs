@@ -22,13 +22,17 @@ use super::handover::{Attempt, Parcel, Recipient};
 use super::opl_csv::Results;
 use super::outbox::{Full, Outbox, Publish, PublishId};
 
+/// Why a publish waits without a recipient.
+const NOBODY: &str = "the server no longer hands results over to anybody; publish the same again to leave them with the meet, or ask the operator to start it with --publish-to";
+
 /// Takes results and hands them over, however long that takes.
 pub struct Publisher {
     registry: Arc<Registry>,
-    recipient: Recipient,
+    /// `None` where results stay in the folders of their meets.
+    recipient: Option<Recipient>,
     turns: Semaphore,
-    /// Every queued publish that a task takes care of. It changes only while the meet's documents are held,
-    /// so that no publish ever has two tasks, or is queued without one.
+    /// Every queued publish. A task takes care of each, unless there is no recipient. It changes only while the meet's
+    /// documents are held, so that no publish ever has two tasks, or is queued without one.
     underway: Mutex<HashSet<(MeetId, PublishId)>>,
 }
 
@@ -56,10 +60,10 @@ impl Publisher {
 
     /// A publisher that leaves results in the folders of their meets.
     pub fn in_place(registry: Arc<Registry>) -> Arc<Publisher> {
-        Publisher::to(registry, Recipient::Nobody)
+        Publisher::to(registry, None)
     }
 
-    fn to(registry: Arc<Registry>, recipient: Recipient) -> Arc<Publisher> {
+    fn to(registry: Arc<Registry>, recipient: Option<Recipient>) -> Arc<Publisher> {
         Arc::new(Publisher { registry, recipient, turns: Semaphore::new(HANDOVERS_AT_ONCE), underway: Mutex::default() })
     }
 
@@ -82,17 +86,47 @@ impl Publisher {
         live.with_documents(move |store| Ok(Outbox::load(store, id)?.publishes().iter().rev().map(Publish::info).collect())).await
     }
 
-    /// Goes on with what is queued in any meet, as after a start.
+    /// Goes on with what is queued in any meet, as after a start. What was queued for a recipient that this run does
+    /// not have stays queued and says so: it has reached nobody.
     pub async fn resume(self: &Arc<Self>) {
+        let mut left = 0;
         // Current meets first: one that is finished meanwhile is seen twice rather than never.
         for stage in [Stage::Current, Stage::Finished] {
             for (id, publishes) in self.registry.survey(stage, queued).await.unwrap_or_default() {
-                publishes.into_iter().for_each(|publish| self.start(id, publish));
+                if self.recipient.is_some() {
+                    publishes.into_iter().for_each(|publish| self.start(id, publish));
+                } else {
+                    left += self.leave(id).await;
+                }
             }
+        }
+        if left > 0 {
+            warn!(
+                left,
+                "results that an earlier run had queued are handed over to nobody: start with --publish-to again, or publish the same again to leave them with their meet"
+            );
         }
     }
 
-    /// Whether results of this meet are on their way.
+    /// Leaves queued what has no recipient; tells how much that is.
+    async fn leave(self: &Arc<Self>, id: MeetId) -> usize {
+        let Ok(Some(live)) = self.registry.open(id).await else { return 0 };
+        let publisher = Arc::clone(self);
+        let leave = move |store: &dyn Store| {
+            let mut outbox = Outbox::load(store, id)?;
+            let mut left = 0;
+            for publish in outbox.queued_mut() {
+                publish.reason = Some(NOBODY.to_owned());
+                // A meet that was seen at both stages counts once.
+                left += usize::from(publisher.underway().insert((id, publish.publish_id)));
+            }
+            outbox.save(store, id)?;
+            Ok(left)
+        };
+        live.with_documents(leave).await.unwrap_or(0)
+    }
+
+    /// Whether results of this meet are on their way, or wait for somebody to take them.
     pub fn is_busy_with(&self, id: MeetId) -> bool {
         self.underway().iter().any(|(meet, _)| *meet == id)
     }
@@ -107,16 +141,21 @@ impl Publisher {
         let mut outbox = Outbox::load(store, id)?;
         let publish_id = PublishId::of(&submission.return_email, &submission.opl_csv);
         let known = outbox.get_mut(publish_id).map(|publish| publish.status);
+        let mut gone = None;
         if known.is_none() {
-            if let Err(full) = outbox.check_room() {
-                return Ok(Err(full));
+            match outbox.make_room() {
+                Ok(oldest) => gone = oldest,
+                Err(full) => return Ok(Err(full)),
             }
             outbox.push(keep(store, id, submission, now)?);
         }
         let status = match known {
             None | Some(PublishStatus::Failed) => self.queue(outbox, store, id, publish_id, now)?,
+            Some(PublishStatus::Queued) if self.recipient.is_none() => self.queue(outbox, store, id, publish_id, now)?,
             Some(status) => status,
         };
+        // Only now does no list name it any more.
+        gone.into_iter().for_each(|gone| discard(store, id, gone));
         Ok(Ok(PublishAck { publish_id: publish_id.to_string(), status, duplicate: known.is_some() }))
     }
 
@@ -129,7 +168,7 @@ impl Publisher {
         publish_id: PublishId,
         now: Timestamp,
     ) -> Result<PublishStatus, StoreError> {
-        let stays = matches!(self.recipient, Recipient::Nobody);
+        let stays = self.recipient.is_none();
         if let Some(publish) = outbox.get_mut(publish_id) {
             publish.queue_again(now);
             if stays {
@@ -138,6 +177,7 @@ impl Publisher {
         }
         outbox.save(store, id)?;
         if stays {
+            self.forget(id, publish_id);
             self.count(PublishStatus::HandedOver);
             return Ok(PublishStatus::HandedOver);
         }
@@ -163,7 +203,7 @@ impl Publisher {
             // First a turn, then the results: those that wait take no memory.
             let _turn = self.turns.acquire().await.ok()?;
             match self.parcel(id, publish).await {
-                Ok(Some(parcel)) => self.recipient.hand_over(parcel).await,
+                Ok(Some(parcel)) => self.recipient.as_ref()?.hand_over(parcel).await,
                 Ok(None) => return None,
                 Err(_) => return Some(HANDOVER_PAUSE_MAX),
             }
@@ -259,6 +299,14 @@ fn keep(store: &dyn Store, id: MeetId, submission: Submission, now: Timestamp) -
     let Publish { publish_id, location_name, results: Results { lifters, .. }, .. } = &publish;
     info!(meet = %id, publish = %publish_id, location = ?location_name, lifters, "results published");
     Ok(publish)
+}
+
+/// Removes the results of a publish that made room for a newer one.
+fn discard(store: &dyn Store, id: MeetId, publish: PublishId) {
+    match store.discard(id, publish.document()) {
+        Ok(()) => info!(meet = %id, %publish, "the oldest publish made room for a new one"),
+        Err(error) => warn!(meet = %id, %publish, %error, "the oldest publish made room for a new one, but its file is still there"),
+    }
 }
 
 /// The queued publishes of a stored meet, where there are any.

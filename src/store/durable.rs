@@ -74,3 +74,17 @@ pub(crate) fn private_file(path: &Path, options: &mut OpenOptions) -> io::Result
     file.set_permissions(fs::Permissions::from_mode(0o600))?;
     Ok(file)
 }
+
+/// Locks a data folder for this process; the lock ends with the file that is given back.
+pub(super) fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = private_file(path, OpenOptions::new().write(true).create(true)).map_err(at("opening", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(fs::TryLockError::WouldBlock) => {
+            let message =
+                format!("another liftrelay uses this data folder ({} is locked); stop it or choose another --data-dir", path.display());
+            Err(StoreError::Unreadable(message))
+        }
+        Err(fs::TryLockError::Error(error)) => Err(at("locking", path)(error)),
+    }
+}

@@ -13,7 +13,8 @@ use tracing::{error, warn};
 use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
 
-use super::durable::{at, make_folder, sync_folder, write_file};
+use super::doubles::{Doubles, which_counts};
+use super::durable::{at, lock, make_folder, sync_folder, write_file};
 use super::line::Header;
 use super::scan::{Rest, scan, scan_header};
 use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet};
@@ -21,7 +22,7 @@ use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, Stored
 pub use super::durable::Fsync;
 pub(crate) use super::durable::{private_file, replace_file};
 
-const LOG_FILE: &str = "updates.json.log";
+pub(super) const LOG_FILE: &str = "updates.json.log";
 const CURRENT: &str = "current-meets";
 const FINISHED: &str = "finished-meets";
 /// More than any first line of a log takes.
@@ -34,6 +35,7 @@ const NEW_PREFIX: &str = ".new-";
 pub struct FileStore {
     root: PathBuf,
     fsync: Fsync,
+    doubles: Doubles,
     /// Held as long as the store lives.
     _lock: File,
 }
@@ -51,18 +53,20 @@ impl FileStore {
             make_folder(&folder)?;
         }
         let lock = lock(&root.join("lock"))?;
-        let store = FileStore { root: root.to_owned(), fsync, _lock: lock };
+        let store = FileStore { root: root.to_owned(), fsync, doubles: Doubles::default(), _lock: lock };
         store.clear_unfinished()?;
         Ok(store)
     }
 
-    /// Ids of all meets in a data folder.
+    /// Ids of all meets in a data folder, in order.
     ///
     /// # Errors
     /// Where the folder cannot be read.
     pub fn all_meets(root: &Path) -> io::Result<Vec<MeetId>> {
         let (mut current, finished) = (meets_in(&root.join(CURRENT))?, meets_in(&root.join(FINISHED))?);
         current.extend(finished);
+        current.sort_unstable();
+        current.dedup();
         Ok(current)
     }
 
@@ -77,8 +81,18 @@ impl FileStore {
 
     /// Where the log of a meet in a data folder is, or should be; `None` where there is no such meet.
     pub fn log_path(root: &Path, id: MeetId) -> Option<PathBuf> {
-        let folders = [CURRENT, FINISHED].map(|folder| root.join(folder).join(id.digits()));
-        folders.into_iter().find(|folder| folder.exists()).map(|folder| folder.join(LOG_FILE))
+        FileStore::logs(root, id).into_iter().next().map(|(_, log)| log)
+    }
+
+    /// Where the logs of a meet in a data folder are, or should be: two where it is in both folders, the one that counts first.
+    pub fn logs(root: &Path, id: MeetId) -> Vec<(Stage, PathBuf)> {
+        let [current, finished] = [CURRENT, FINISHED].map(|folder| root.join(folder).join(id.digits()));
+        let mut places = vec![(Stage::Current, &current), (Stage::Finished, &finished)];
+        places.retain(|(_, folder)| folder.exists());
+        if places.len() == 2 && which_counts(&current, &finished) == Stage::Finished {
+            places.reverse();
+        }
+        places.into_iter().map(|(stage, folder)| (stage, folder.join(LOG_FILE))).collect()
     }
 
     /// Where a meet is, or would be.
@@ -88,13 +102,30 @@ impl FileStore {
 
     /// Where a meet is.
     fn folder(&self, id: MeetId) -> Option<(Stage, PathBuf)> {
-        let places = [Stage::Current, Stage::Finished].map(|stage| (stage, self.folder_at(stage, id)));
-        places.into_iter().find(|(_, folder)| folder.exists())
+        let [current, finished] = [Stage::Current, Stage::Finished].map(|stage| self.folder_at(stage, id));
+        // A meet that moves between two looks would seem to be in both, hence the third.
+        let stage = match (current.exists(), finished.exists()) {
+            (true, true) if current.exists() => self.doubles.stage(id, &current, &finished),
+            (_, true) => Stage::Finished,
+            (true, false) => Stage::Current,
+            (false, false) => return None,
+        };
+        Some((stage, self.folder_at(stage, id)))
     }
 
     fn existing(&self, id: MeetId) -> Result<PathBuf, StoreError> {
+        self.existing_at(id).map(|(_, folder)| folder)
+    }
+
+    fn existing_at(&self, id: MeetId) -> Result<(Stage, PathBuf), StoreError> {
         let missing = || at("looking for", &self.folder_at(Stage::Current, id))(ErrorKind::NotFound.into());
-        self.folder(id).map(|(_, folder)| folder).ok_or_else(missing)
+        self.folder(id).ok_or_else(missing)
+    }
+
+    /// Whatever was moved or removed would uncover the other one, or lie upon it.
+    fn check_is_once(&self, id: MeetId) -> Result<(), StoreError> {
+        let [current, finished] = [Stage::Current, Stage::Finished].map(|stage| self.folder_at(stage, id));
+        if current.exists() && finished.exists() { Err(StoreError::InBoth { current, finished }) } else { Ok(()) }
     }
 
     /// Folders of meets whose making a crash cut off: nobody was told of them.
@@ -169,6 +200,7 @@ impl Store for FileStore {
     }
 
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
+        self.doubles.forget(id);
         let Some((stage, folder)) = self.folder(id) else { return Ok(None) };
         let log = folder.join(LOG_FILE);
         let bytes = fs::read(&log).map_err(at("reading", &log))?;
@@ -216,15 +248,25 @@ impl Store for FileStore {
         self.folder(id).map_or(Ok(None), |(_, folder)| read_if_there(&file_of(&folder, document)))
     }
 
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        let path = file_of(&self.existing(id)?, document);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(at("removing", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+
     fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
         let (current, finished) = (self.folder_at(Stage::Current, id), self.folder_at(Stage::Finished, id));
-        replace_file(&file_of(&self.existing(id)?, Document::Finish), finish, self.fsync)?;
-        if current.exists() {
+        self.check_is_once(id)?;
+        let (stage, folder) = self.existing_at(id)?;
+        replace_file(&file_of(&folder, Document::Finish), finish, self.fsync)?;
+        if stage == Stage::Current {
             fs::rename(&current, &finished).map_err(at("moving", &current))?;
         }
         let [from, to] = [CURRENT, FINISHED].map(|folder| self.root.join(folder));
         let synced = self.sync_folder(&to).and_then(|()| self.sync_folder(&from));
-        if synced.is_err() {
+        if synced.is_err() && stage == Stage::Current {
             // Nobody knows which of the two a crash would leave, so the meet stays what it is told to be.
             let _ = fs::rename(&finished, &current);
         }
@@ -233,7 +275,9 @@ impl Store for FileStore {
 
     fn meets(&self, stage: Stage) -> Result<Vec<MeetId>, StoreError> {
         let folder = self.root.join(name_of(stage));
-        meets_in(&folder).map_err(at("reading", &folder))
+        let mut meets = meets_in(&folder).map_err(at("reading", &folder))?;
+        meets.retain(|id| self.folder(*id).is_none_or(|(at, _)| at == stage));
+        Ok(meets)
     }
 
     fn changed_at(&self, id: MeetId) -> Result<Option<Timestamp>, StoreError> {
@@ -244,6 +288,7 @@ impl Store for FileStore {
     }
 
     fn remove(&self, id: MeetId) -> Result<(), StoreError> {
+        self.check_is_once(id)?;
         let folder = self.existing(id)?;
         // Renamed first, so that no half of it is ever taken for a meet.
         let going = self.unfinished(id);
@@ -273,7 +318,8 @@ impl Journal for FileJournal {
     }
 }
 
-fn name_of(stage: Stage) -> &'static str {
+/// The folder of all meets at one stage.
+pub(crate) fn name_of(stage: Stage) -> &'static str {
     match stage {
         Stage::Current => CURRENT,
         Stage::Finished => FINISHED,
@@ -301,17 +347,4 @@ fn meets_in(folder: &Path) -> io::Result<Vec<MeetId>> {
     let names = items.map(|item| item.map(|item| item.file_name()));
     let names = names.collect::<io::Result<Vec<_>>>()?;
     Ok(names.iter().filter_map(|name| name.to_str()?.parse().ok()).collect())
-}
-
-fn lock(path: &Path) -> Result<File, StoreError> {
-    let file = private_file(path, OpenOptions::new().write(true).create(true)).map_err(at("opening", path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(fs::TryLockError::WouldBlock) => {
-            let message =
-                format!("another liftrelay uses this data folder ({} is locked); stop it or choose another --data-dir", path.display());
-            Err(StoreError::Unreadable(message))
-        }
-        Err(fs::TryLockError::Error(error)) => Err(at("locking", path)(error)),
-    }
 }

@@ -151,6 +151,13 @@ impl Store for MemoryStore {
         Ok(self.disk().meets.get(&id).and_then(|files| files.documents.get(&document).cloned()))
     }
 
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        let mut disk = self.disk();
+        disk.check("removing a document")?;
+        disk.files(id)?.documents.remove(&document);
+        Ok(())
+    }
+
     fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
         let mut disk = self.disk();
         disk.check("moving a meet")?;

@@ -7,10 +7,12 @@
 //! - [`Store::save`] replaces a document whole: a crash leaves the old one or the new one.
 //! - [`Store::create`] makes a meet whole or not at all, and never over another one.
 //! - [`Store::finish`] moves a meet whole: after any crash it is current or finished, never both or neither.
+//!   Where somebody put it into both places, the longer log counts, and it is not moved or removed.
 //!   Everything that can be done with a current meet can be done with a finished one, but for appending.
 //! - One process at a time: a second store on the same folder is refused.
 //! - It knows nothing of HTTP, sessions or conflicts.
 
+mod doubles;
 mod durable;
 pub mod files;
 pub mod line;
@@ -22,6 +24,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::io;
+use std::path::PathBuf;
 
 use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
@@ -61,11 +64,17 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreError::Io`]
     fn load(&self, id: MeetId, document: Document) -> Result<Option<Vec<u8>>, StoreError>;
 
+    /// Removes a document; one that is not there is no error.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError>;
+
     /// Moves a meet, whole, to the finished ones, with `finish` as its [`Document::Finish`].
     /// Doing it again only replaces that document. Nobody may save a document of the meet meanwhile.
     ///
     /// # Errors
-    /// [`StoreError::Io`]; the meet has not moved then.
+    /// [`StoreError::Io`], [`StoreError::InBoth`]; the meet has not moved then.
     fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError>;
 
     /// The ids of all meets at one stage, in no order.
@@ -83,7 +92,7 @@ pub trait Store: Send + Sync + 'static {
     /// Deletes a meet with everything that belongs to it.
     ///
     /// # Errors
-    /// [`StoreError::Io`]
+    /// [`StoreError::Io`], [`StoreError::InBoth`]
     fn remove(&self, id: MeetId) -> Result<(), StoreError>;
 
     /// Whether a small write would succeed now.
@@ -189,6 +198,14 @@ pub enum StoreError {
     /// A file holds something else than it should.
     #[error("{0}")]
     Unreadable(String),
+    /// The meet is current and finished, as after a backup that was taken while it was finished.
+    #[error("the meet is in both {} and {}, and neither may take the other's place; stop the server, look at both with liftrelay verify, and move one of them away", .current.display(), .finished.display())]
+    InBoth {
+        /// Its folder among the current meets.
+        current: PathBuf,
+        /// Its folder among the finished ones.
+        finished: PathBuf,
+    },
     /// The medium failed.
     #[error("{doing}: {source}")]
     Io {

@@ -110,3 +110,30 @@ fn whatever_else_is_sent_is_refused_with_its_line() {
     refused(&SMALL.replace('\n', "\r\n").replace("2,Bela", ",Bela"), 8, "the column Place is empty");
     refused(&format!("{SMALL}\nNotes by the director\n"), 10, "the column Name is empty");
 }
+
+#[test]
+fn a_quote_that_opens_in_the_first_line_is_told_there() {
+    let right = "OPL Format v1 (OpenLifter 1.4)";
+    for wrong in ["\"OPL Format v1 (OpenLifter 1.4)", "OPL Format v1 (OpenLifter 1.4),\"x"] {
+        refused(&SMALL.replacen(right, wrong, 1), 1, "a double quote opens here");
+    }
+}
+
+#[test]
+fn a_meet_without_federation_date_or_name_is_refused() {
+    for (found, column) in [("APL,", "Federation"), ("'2023-09-02", "Date"), ("Cup", "MeetName")] {
+        refused(&SMALL.replacen(found, if column == "Federation" { " ," } else { "" }, 1), 4, &format!("the column {column} is empty"));
+    }
+    refused(&SMALL.replace("'2023-09-02", "'"), 4, "the column Date is empty");
+}
+
+#[test]
+fn no_control_character_passes() {
+    for c in ['\u{0}', '\u{7}', '\u{b}', '\u{1b}', '\u{7f}', '\u{85}', '\u{9b}'] {
+        let says = format!("the control character U+{:04X} stands here", u32::from(c));
+        refused(&SMALL.replace("Submit", &format!("Sub{c}mit")), 1, &says);
+        refused(&SMALL.replace("Cup", &format!("C{c}up")), 4, &says);
+        refused(&format!("{SMALL}3,Cleo{c},F,Sleeves,Open,1,SBD\r\n"), 9, &says);
+    }
+    assert!(check(&SMALL.replace("Cup", "C\tup")).is_ok());
+}

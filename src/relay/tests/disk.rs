@@ -106,6 +106,10 @@ impl Store for Disk {
         self.memory.load(id, document)
     }
 
+    fn discard(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        self.memory.discard(id, document)
+    }
+
     fn finish(&self, id: MeetId, finish: &[u8]) -> Result<(), StoreError> {
         self.pass();
         self.memory.finish(id, finish)

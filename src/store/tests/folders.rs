@@ -7,7 +7,7 @@ use std::path::Path;
 use crate::store::files::{FileStore, Fsync};
 use crate::store::{Document, Stage, Store, StoreError};
 
-use super::{id, new_meet};
+use super::{id, new_meet, written};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
@@ -118,7 +118,8 @@ fn a_meet_that_cannot_move_stays_where_it_is() {
     fs::create_dir(&in_the_way).unwrap();
     fs::write(in_the_way.join("something"), "of somebody").unwrap();
     let text = store.finish(id(), b"{}").unwrap_err().to_string();
-    assert!(text.contains("current-meets"), "{text}");
+    assert!(text.contains("current-meets") && text.contains("finished-meets") && text.contains("move one of them away"), "{text}");
+    assert!(!folder.path().join("current-meets").join(id().digits()).join("finished.json").exists(), "nothing was begun");
     assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Current);
     fs::remove_dir_all(&in_the_way).unwrap();
     store.finish(id(), b"{}").unwrap();
@@ -150,4 +151,55 @@ fn everything_of_a_meet_moves_with_it() {
         "updates.json.log",
     ];
     assert_eq!(names, expected);
+}
+
+/// A data folder in which the meet is in both places, as after a backup in the middle of a finish: each log with so many entries.
+fn in_both(current: usize, finished: usize) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (stage, entries) in [("finished-meets", finished), ("current-meets", current)] {
+        let one = tempfile::tempdir().unwrap();
+        let store = FileStore::open(one.path(), Fsync::Always).unwrap();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        drop(store);
+        let batches: Vec<&[(&str, &str)]> = vec![&[("a", "1")]; entries];
+        let made = one.path().join("current-meets").join(id().digits());
+        fs::write(made.join("updates.json.log"), written(&batches).bytes).unwrap();
+        let place = folder.path().join(stage);
+        fs::create_dir_all(&place).unwrap();
+        fs::rename(made, place.join(id().digits())).unwrap();
+    }
+    folder
+}
+
+#[test]
+fn of_a_meet_in_both_folders_the_longer_log_counts() {
+    for (current, finished, stage) in [(2, 2, Stage::Finished), (2, 3, Stage::Finished), (3, 2, Stage::Current)] {
+        let folder = in_both(current, finished);
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let stored = store.open(id()).unwrap().unwrap();
+        assert_eq!((stored.stage, stored.scan.records.len()), (stage, current.max(finished)));
+        let other = if stage == Stage::Current { Stage::Finished } else { Stage::Current };
+        assert_eq!((store.meets(stage).unwrap(), store.meets(other).unwrap()), (vec![id()], vec![]), "it is listed once");
+        assert!(matches!(store.finish(id(), b"{}"), Err(StoreError::InBoth { .. })));
+        assert!(matches!(store.remove(id()), Err(StoreError::InBoth { .. })), "the other one would come to light");
+        store.save(id(), Document::Auth, b"new").unwrap();
+        let [of_current, of_finished] = ["current-meets", "finished-meets"].map(|place| folder.path().join(place).join(id().digits()));
+        let (counts, idle) = if stage == Stage::Current { (of_current, of_finished) } else { (of_finished, of_current) };
+        assert_eq!(fs::read(counts.join("auth.json")).unwrap(), b"new");
+        assert_eq!(fs::read(idle.join("auth.json")).unwrap(), new_meet(id()).auth);
+        assert_eq!(FileStore::all_meets(folder.path()).unwrap(), [id()]);
+        assert_eq!(FileStore::logs(folder.path(), id()).iter().map(|(stage, _)| *stage).collect::<Vec<_>>(), [stage, other]);
+        fs::remove_dir_all(idle).unwrap();
+        store.remove(id()).unwrap();
+    }
+}
+
+#[test]
+fn a_finished_folder_that_makes_no_meet_does_not_count() {
+    for missing in ["auth.json", "updates.json.log"] {
+        let folder = in_both(1, 2);
+        fs::remove_file(folder.path().join("finished-meets").join(id().digits()).join(missing)).unwrap();
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        assert_eq!(store.open(id()).unwrap().unwrap().stage, Stage::Current, "{missing}");
+    }
 }

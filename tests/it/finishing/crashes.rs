@@ -126,3 +126,31 @@ async fn the_folder_decides() {
     let process = Process::start(folder.path());
     assert_eq!(desk.at(&process.url).set("a", json!(2)).await, 2, "moved back, it goes on");
 }
+
+/// A backup that was taken in the middle of a finish, put back: what was finished stays finished, and the operator is told.
+#[tokio::test]
+async fn a_meet_in_both_folders_is_the_finished_one_and_verify_says_so() {
+    let folder = tempdir().unwrap();
+    let data = folder.path().join("data");
+    let process = Process::start(folder.path());
+    let desk = process.stranger().create_as("desk").await;
+    desk.set("a", json!(1)).await;
+    let [current, backup] = [process.meet_folder(&desk.meet), folder.path().join("backup")];
+    let copy = |from: &Path, to: &Path| assert!(std::process::Command::new("cp").arg("-a").args([from, to]).status().unwrap().success());
+    copy(&current, &backup);
+    finished(&desk).await;
+    process.stop();
+    copy(&backup, &current);
+    let (code, out, stderr) = run(liftrelay().args(["verify", "--data-dir"]).arg(&data));
+    assert_eq!((code, out.lines().count()), (1, 3), "{out}");
+    assert!(out.contains(" in finished-meets: sound, 1 entries") && out.contains(" in current-meets: sound, 1 entries"), "{out}");
+    assert!(out.contains("IN BOTH FOLDERS, and a server takes the one in finished-meets; move the one in current-meets away"), "{out}");
+    assert!(stderr.contains("2 checked, 0 damaged, 1 in both folders"), "{stderr}");
+    let process = Process::start(folder.path());
+    let desk = desk.at(&process.url);
+    assert_eq!(desk.get(&desk.of_meet("")).await.expect(200)["status"], "finished");
+    finished(&desk).await;
+    process.signal("TERM");
+    let (_, _, stderr) = process.wait();
+    assert!(stderr.contains("the meet is in both folders") && stderr.contains("current-meets"), "{stderr}");
+}

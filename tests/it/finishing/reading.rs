@@ -55,7 +55,10 @@ async fn reading_joining_and_view_keys_go_on_also_after_a_restart() {
     let (code, out, _) = run(liftrelay().args(["verify", "--data-dir"]).arg(folder.path().join("data")));
     assert_eq!(
         (code, out.as_str()),
-        (0, format!("{}: sound, 3 entries and 0 remembered answers\n", desk.session["meetId"].as_str().unwrap()).as_str())
+        (
+            0,
+            format!("{} in finished-meets: sound, 3 entries and 0 remembered answers\n", desk.session["meetId"].as_str().unwrap()).as_str()
+        )
     );
 }
 

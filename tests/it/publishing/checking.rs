@@ -59,6 +59,9 @@ async fn whatever_is_no_export_is_refused_with_its_line() {
         (export.replace("Ada Ashdown", ""), "line 7: the column Name is empty"),
         (export.replace("Ada Ashdown", "\"Ada Ashdown"), "line 7: a double quote opens here"),
         (export.replace('\n', "\r\n").replace("Ada Ashdown", ""), "line 7: the column Name is empty"),
+        (export.replace("APL Townsville Cup (Tested)", ""), "line 4: the column MeetName is empty"),
+        (export.replace("Ada Ashdown", "Ada\u{1b}[2J"), "line 7: the control character U+001B stands here"),
+        (export.replacen("OPL Format", "\"OPL Format", 1), "line 1: a double quote opens here"),
         (padded(&export, ';').replace("Division", "Class"), "line 6: the header line of the results has no column Division"),
     ];
     for (text, says) in refused {
@@ -122,7 +125,7 @@ async fn only_editors_publish_and_see_what_was_published() {
 async fn the_mail_is_ready_and_nothing_of_the_file_becomes_a_header() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
-    let evil = SINGLE.replace("APL Townsville Cup (Tested)", "Cup\u{85}Bcc: everyone@example.org\u{2028}\t\u{1b}[2J");
+    let evil = SINGLE.replace("APL Townsville Cup (Tested)", "Cup\u{2028}Bcc: everyone@example.org\u{202e}\t\u{2066}[2J");
     for export in [SINGLE, &evil] {
         published(&desk, export).await;
     }

@@ -9,6 +9,7 @@ use tempfile::tempdir;
 
 use super::{EMAIL, SINGLE, publish, published, publishes, small, until, until_status};
 use crate::support::process::{Process, liftrelay, run};
+use crate::support::webhook::{Webhook, nobody};
 use crate::support::{Client, TestServer};
 
 fn names(folder: &Path) -> Vec<String> {
@@ -64,16 +65,66 @@ async fn publishes_move_with_a_finished_meet_which_goes_on_publishing() {
 }
 
 #[tokio::test]
-async fn a_meet_has_so_many_publishes_and_no_more() {
+async fn the_oldest_publish_makes_room_for_the_newest() {
     let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let first = published(&desk, &corrected(0)).await;
+    for version in 1..64 {
+        published(&desk, &corrected(version)).await;
+    }
+    assert_eq!(publish(&desk, &corrected(7)).await.expect(202)["duplicate"], true, "what is there needs no room");
+    let last = published(&desk, SINGLE).await;
+    let list = publishes(&desk).await;
+    assert_eq!((list.len(), &list[0]["publishId"]), (64, &json!(last)));
+    let files = names(&server.file(&desk.meet, "publishes"));
+    assert_eq!((files.len(), files.contains(&format!("{first}.opl.csv"))), (64, false), "its file went with it");
+    assert!(publish(&desk, &corrected(0)).await.expect(202).get("duplicate").is_none(), "it can be published anew");
+}
+
+#[tokio::test]
+async fn what_waits_to_be_handed_over_makes_no_room() {
+    let server = TestServer::publishing_to(&format!("http://{}/", nobody())).await;
     let desk = server.meet().await;
     for version in 0..64 {
         published(&desk, &corrected(version)).await;
     }
     let problem = publish(&desk, SINGLE).await.problem(422, "invalid-request");
-    assert!(problem["detail"].as_str().unwrap().contains("64 publishes already"), "{problem}");
+    assert!(problem["detail"].as_str().unwrap().contains("64 publishes that wait to be handed over"), "{problem}");
     assert_eq!(publish(&desk, &corrected(7)).await.expect(202)["duplicate"], true, "what is there can still be asked for");
     assert_eq!((publishes(&desk).await.len(), names(&server.file(&desk.meet, "publishes")).len()), (64, 64));
+}
+
+/// The operator forgets `--publish-to`: nothing may be called handed over that nobody has got.
+#[tokio::test]
+async fn what_was_queued_is_not_handed_over_to_nobody() {
+    let folder = tempdir().unwrap();
+    let address = nobody();
+    let url = format!("http://{address}/results");
+    let process = Process::start_with(folder.path(), &["--publish-to", &url]);
+    let desk = process.stranger().create_as("desk").await;
+    let (first, second) = (published(&desk, SINGLE).await, published(&desk, &corrected(1)).await);
+    desk.post(&desk.of_meet("/finish"), &json!({})).await.expect(200);
+    drop(process);
+    let process = Process::start(folder.path());
+    let desk = desk.at(&process.url);
+    let left =
+        |publish: &Value| publish["reason"].as_str().is_some_and(|reason| reason.contains("no longer hands results over to anybody"));
+    for id in [&first, &second] {
+        assert_eq!(until(&desk, id, left).await["status"], "queued");
+    }
+    let ack = publish(&desk, SINGLE).await.expect(202);
+    assert_eq!(
+        (&ack["status"], &ack["duplicate"]),
+        (&json!("handed-over"), &json!(true)),
+        "somebody asked for it, and it is with the meet"
+    );
+    process.signal("TERM");
+    let (_, _, stderr) = process.wait();
+    assert!(stderr.contains("handed over to nobody") && stderr.contains("left=2"), "{stderr}");
+    let mut webhook = Webhook::start_at(address, &[]);
+    let process = Process::start_with(folder.path(), &["--publish-to", &url]);
+    until_status(&desk.at(&process.url), &second, "handed-over").await;
+    assert_eq!(webhook.sent(1).await.len(), 1, "the other one was settled");
 }
 
 #[tokio::test]
@@ -120,6 +171,23 @@ async fn results_appear_whole_in_the_operators_folder() {
     );
 }
 
+/// As under the unit, whose umask leaves nothing to the group.
+#[tokio::test]
+async fn the_group_may_read_them_whatever_the_umask() {
+    let (folder, results) = (tempdir().unwrap(), tempdir().unwrap());
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", "umask 077; exec \"$0\" \"$@\""]).arg(liftrelay().get_program());
+    let process = Process::launch(folder.path(), command, &["--publish-to", results.path().to_str().unwrap()]);
+    let desk = process.stranger().create_as("desk").await;
+    let id = published(&desk, SINGLE).await;
+    until_status(&desk, &id, "handed-over").await;
+    let found = names(results.path());
+    assert_eq!(found.len(), 2, "the probe of the start is gone: {found:?}");
+    for name in found {
+        assert_eq!(fs::metadata(results.path().join(&name)).unwrap().permissions().mode() & 0o777, 0o640, "{name}");
+    }
+}
+
 #[tokio::test]
 async fn a_folder_that_is_away_for_a_while_gets_them_later() {
     let outer = tempdir().unwrap();
@@ -154,6 +222,8 @@ fn refused(destination: &str) -> String {
 #[test]
 fn a_destination_that_cannot_be_is_told_at_the_start() {
     assert!(refused("/no/such/folder").contains("there is no such folder; make it first"));
+    let told = refused("/proc");
+    assert!(told.contains("--publish-to /proc: nothing can be written there (") && told.contains("ReadWritePaths=/proc"), "{told}");
     for wrong in ["ftp://example.org", "https://"] {
         assert!(refused(wrong).contains("a destination is a folder, or an address like https://results.example.org/meets"), "{wrong}");
     }
@@ -171,6 +241,10 @@ async fn the_start_says_where_results_go_and_no_secret() {
     assert!(stderr.contains("finished meets are removed after 30 days"), "{stderr}");
     assert!(stderr.contains("results are published by plain HTTP"), "{stderr}");
     assert!(!stderr.contains("opensesame"), "{stderr}");
+    let process = Process::start_with(folder.path(), &["--keep-finished", "1"]);
+    process.signal("TERM");
+    let (_, _, stderr) = process.wait();
+    assert!(stderr.contains("finished meets are removed after 1 day\n"), "{stderr}");
 }
 
 /// A client that gives up may not stop the hand-over, or leave it half begun.

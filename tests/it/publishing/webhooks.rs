@@ -114,6 +114,20 @@ async fn meets_do_not_wait_for_each_other_and_a_finished_one_is_kept_until_it_is
     slow.get(&slow.of_meet("/publish")).await.problem(401, "invalid-session");
 }
 
+/// "At once" and a date in the past are no reason to ask hundreds of times a second.
+#[tokio::test]
+async fn a_webhook_that_wants_it_at_once_is_not_flooded() {
+    let (at_once, past): (Answer, Answer) = ((503, &[("retry-after", "0")]), (503, &[("retry-after", "Wed, 21 Oct 2015 07:28:00 GMT")]));
+    let mut webhook = Webhook::start(&[at_once, past]);
+    let server = TestServer::publishing_to(&webhook.url()).await;
+    let desk = server.meet().await;
+    let start = std::time::Instant::now();
+    let id = published(&desk, SINGLE).await;
+    until_status(&desk, &id, "handed-over").await;
+    assert!(start.elapsed() >= std::time::Duration::from_secs(3), "the pauses are one and two seconds at least");
+    assert_eq!(webhook.sent(3).await.len(), 3);
+}
+
 /// Several meets, current and finished, with results that nobody has taken when the process is killed.
 #[tokio::test]
 async fn what_was_acked_is_handed_over_after_a_crash() {
@@ -171,6 +185,22 @@ async fn a_crash_in_the_middle_repeats_the_id() {
     let process = Process::start_with(folder.path(), &["--publish-to", &url]);
     assert_eq!(webhook.sent(1).await[0].header("idempotency-key"), id);
     until_status(&desk.at(&process.url), &id, "handed-over").await;
+}
+
+/// The environment's proxy is for other machines.
+#[tokio::test]
+async fn a_webhook_on_this_machine_needs_no_proxy() {
+    let folder = tempdir().unwrap();
+    let mut webhook = Webhook::start(&[]);
+    let mut command = liftrelay();
+    for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
+        command.env(name, format!("http://{}", nobody()));
+    }
+    let process = Process::launch(folder.path(), command, &["--publish-to", &webhook.url()]);
+    let desk = process.stranger().create_as("desk").await;
+    let id = published(&desk, SINGLE).await;
+    let told = until_status(&desk, &id, "handed-over").await;
+    assert_eq!((&told["attempts"], webhook.sent(1).await.len()), (&json!(1), 1));
 }
 
 /// A certificate for this machine's name, and what to trust it by.
