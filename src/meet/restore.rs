@@ -76,14 +76,17 @@ pub enum Restored {
 
 impl Meet {
     /// Takes a page that a client hands back, at the instant `now`. `upload` is what its last page left;
-    /// that page once more, as after a lost reply, changes nothing.
+    /// that page once more, as after a lost reply, changes nothing,
+    /// and an empty one behind it says that it was the last.
     pub fn restore(&mut self, mut upload: Option<Upload>, page: Handed, now: Timestamp) -> Restored {
-        let resent = upload.take_if(|upload| page.more && upload.place == page.place && upload.chain == page.chain);
-        if let Some(upload) = resent {
+        let is_there = upload.as_ref().is_some_and(|upload| upload.place == page.place && upload.chain == page.chain);
+        if let Some(upload) = upload.take_if(|_| is_there && page.more) {
             let forked = upload.branch.is_some();
             return Restored::Taken { records: Vec::new(), lost: 0, forked, upload: Some(upload) };
         }
-        let Some(first) = page.entries.first().map(|entry| entry.server_seq_num) else { return self.nothing(&page) };
+        let Some(first) = page.entries.first().map(|entry| entry.server_seq_num).or(is_there.then_some(page.place + 1)) else {
+            return self.nothing(&page);
+        };
         let goes_on = upload.filter(|upload| upload.place + 1 == first);
         let starts = goes_on.is_none();
         let Some(mut upload) = goes_on.or_else(|| self.join(first)) else { return Restored::Apart };
@@ -92,7 +95,7 @@ impl Meet {
             // In the middle of a log the fault may lie before the page.
             return if starts && first > 1 { Restored::Apart } else { Restored::Forged };
         }
-        if self.is_finished && entries.iter().any(|entry| self.log.chain(entry.seq()) != Some(entry.chain)) {
+        if self.is_finished && upload.held.iter().chain(&entries).any(|entry| self.log.chain(entry.seq()) != Some(entry.chain)) {
             return Restored::Finished;
         }
         let mut taking = Taking { meet: self, now, records: Vec::new(), lost: 0 };

@@ -61,7 +61,7 @@ impl RecoveryFile {
 }
 
 /// A recovery that is going on. It is over when everybody has answered, or some time after the first who did;
-/// where nobody ever does, as after a crash, some time after the last page.
+/// where nobody ever does, as after a crash, some time after the last page. An empty log waits for somebody to answer.
 #[derive(Clone, Debug)]
 pub(super) struct Recovery {
     file: RecoveryFile,
@@ -98,6 +98,22 @@ impl Desk {
         let is_over = self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected));
         if is_over {
             self.go_live().await;
+        }
+    }
+
+    /// Nobody is waited for any longer, unless nobody has brought anything yet.
+    pub(super) async fn time_is_up(&mut self) {
+        let is_empty = self.committed.head() == 0;
+        match &mut self.recovery {
+            Some(recovery) if is_empty && recovery.answered.is_empty() => recovery.deadline = Instant::now() + RECOVERY_WAIT,
+            _ => self.go_live().await,
+        }
+    }
+
+    /// The disk works again: clients that could hand nothing back get their time.
+    pub(super) fn wait_again(&mut self) {
+        if let Some(recovery) = &mut self.recovery {
+            recovery.deadline = Instant::now() + RECOVERY_WAIT;
         }
     }
 

@@ -211,7 +211,7 @@ impl Desk {
         while let Some(recovery) = &self.recovery {
             tokio::select! {
                 came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
-                () = tokio::time::sleep_until(recovery.deadline()) => self.go_live().await,
+                () = tokio::time::sleep_until(recovery.deadline()) => self.time_is_up().await,
             }
         }
         mailbox.recv_many(waiting, GROUP_MAX).await > 0
@@ -289,6 +289,8 @@ impl Desk {
         self.failed.store(false, Ordering::Release);
         self.metrics.writing.renewed();
         info!(meet = %self.id, "the disk works again: the meet takes updates");
-        Some(Writer { meet, log, uploads: Uploads::default(), desk: self })
+        let mut desk = self;
+        desk.wait_again();
+        Some(Writer { meet, log, uploads: Uploads::default(), desk })
     }
 }

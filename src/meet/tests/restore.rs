@@ -297,3 +297,17 @@ fn a_finished_meet_takes_what_it_has_and_nothing_new() {
     assert_eq!(told(meet.restore(None, page(&whole, 0, 2, false), NOW)).0, "finished");
     assert_eq!(meet.log().head(), 1);
 }
+
+#[test]
+fn an_empty_page_behind_the_others_ends_the_last_commit() {
+    let mut whole = empty_meet(TieBreak::Incumbent);
+    let mut meet = empty_meet(TieBreak::Incumbent);
+    for value in ["1", "2"] {
+        LEFT.sends([set("a", value)]).apply(&mut whole);
+    }
+    let (said, upload, _) = told(meet.restore(None, page(&whole, 0, 2, true), NOW));
+    assert_eq!(said, "1 records, 0 lost");
+    let (said, upload, _) = told(meet.restore(upload, page(&whole, 2, 2, false), NOW));
+    assert_eq!((said.as_str(), upload.is_none()), ("1 records, 0 lost", true));
+    assert_eq!(meet.log().head(), 2);
+}
