@@ -233,6 +233,9 @@ def _hand_back_what_there_is(case):
     headers = {"Authorization": f"Bearer {meets.token(meet)}"}
     page = requests.get(f"{SERVER}/v1/meets/{meet}/updates?limit=2", headers=headers, timeout=20).json()
     case.body |= {"updates": page["updatesRelayed"], "cursor": page["cursor"], "chain": page["chain"]}
+    # The document lets those in who have a ticket and no session; a made-up ticket opens nothing.
+    if "msgType" not in case.body:
+        case.headers = {**case.headers, **headers}
 
 
 @schemathesis.hook
