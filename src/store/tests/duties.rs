@@ -235,3 +235,21 @@ fn the_log_says_whose_it_is() {
         assert_eq!(store.open(other).unwrap().unwrap().scan.header.meet_id, id().digits());
     });
 }
+
+#[test]
+fn a_document_can_be_discarded_and_the_others_stay() {
+    every_store(|medium| {
+        let store = medium.open();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        for results in [[1; 16], [2; 16]] {
+            store.save(id(), Document::Results(results), b"results").unwrap();
+        }
+        for _ in 0..2 {
+            store.discard(id(), Document::Results([1; 16])).unwrap();
+        }
+        drop(store);
+        let store = medium.open();
+        assert_eq!(store.load(id(), Document::Results([1; 16])).unwrap(), None);
+        assert_eq!(store.load(id(), Document::Results([2; 16])).unwrap().as_deref(), Some(&b"results"[..]));
+    });
+}
