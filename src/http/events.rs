@@ -289,6 +289,7 @@ impl EventStream {
         let heartbeat = Heartbeat {
             position,
             head_seq_num: live.committed.head(),
+            status: live.committed.status(),
             server_time: live.now(),
             state_hash,
             ticket_version: is_editor.then(|| live.roster().auth().ticket_version),

@@ -421,6 +421,8 @@ pub struct Heartbeat {
     pub position: Position,
     /// The head of the log.
     pub head_seq_num: u64,
+    /// Whether it takes updates: nothing else tells a stream that a recovery is over.
+    pub status: Status,
     /// The server's clock.
     pub server_time: Timestamp,
     /// For editors' unfiltered streams that are at the head: hash of the state there.

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
 use crate::store::files::{FileStore, Fsync};
+use crate::store::line::{Encoder, Header};
 use crate::store::memory::MemoryStore;
 use crate::store::scan::Rest;
-use crate::store::{Document, Stage, Store, StoreError};
+use crate::store::{Document, NewMeet, Stage, Store, StoreError};
 
-use super::{DAY, Script, append_one_more, end_of, id, new_meet, told, written};
+use super::{DAY, Script, append_one_more, end_of, id, key, new_meet, start, told, written};
 
 /// A store that can be closed and opened again, as by a restart.
 trait Medium {
@@ -52,6 +54,26 @@ fn a_meet_is_there_from_its_creation_on() {
         assert_eq!((stored.scan.sound_bytes, stored.scan.end), (new.header.len(), end_of(&new.header)));
         assert_eq!((stored.auth, stored.sessions), (new.auth, Some(new.sessions)));
         assert!(stored.scan.records.is_empty() && stored.journal.is_some());
+    });
+}
+
+/// What a meet comes back with is there before anything that it brings.
+#[test]
+fn a_recovered_meet_is_made_with_its_recovery() {
+    every_store(|medium| {
+        let store = medium.open();
+        let header = Header::recovered(id(), start(), Timestamp::from_millis(0), &key());
+        let mut line = Vec::new();
+        Encoder::default().header(&header, &mut line);
+        let new = NewMeet { header: line, recovery: Some(b"{}\n".to_vec()), ..new_meet(id()) };
+        drop(store.create(id(), &new).unwrap());
+        drop(store);
+        let store = medium.open();
+        assert_eq!(store.load(id(), Document::Recovery).unwrap(), new.recovery);
+        let read = store.open(id()).unwrap().unwrap().scan.header;
+        assert_eq!((&read, read.is_of(&key(), id())), (&header, true));
+        assert!(!read.is_of(&ServerKey::new([8; 32]), id()) && !read.is_of(&key(), MeetId::from_random(1)));
+        assert!(!Header { vouched: None, ..read }.is_of(&key(), id()), "nothing vouches for it");
     });
 }
 
@@ -110,7 +132,8 @@ fn documents_are_replaced_whole_and_one_by_one() {
 }
 
 const FINISH: &[u8] = b"{\"finish\":1}\n";
-const EVERY: [Document; 5] = [Document::Auth, Document::Sessions, Document::Finish, Document::Publishes, Document::Results([0xab; 16])];
+const EVERY: [Document; 6] =
+    [Document::Auth, Document::Sessions, Document::Finish, Document::Recovery, Document::Publishes, Document::Results([0xab; 16])];
 
 #[test]
 fn every_document_is_there_once_it_was_saved() {
@@ -119,14 +142,14 @@ fn every_document_is_there_once_it_was_saved() {
         let new = new_meet(id());
         drop(store.create(id(), &new).unwrap());
         let first = EVERY.map(|document| store.load(id(), document).unwrap());
-        assert_eq!(first, [Some(new.auth), Some(new.sessions), None, None, None]);
-        for (content, document) in ["a", "b", "c", "d", "e"].iter().zip(EVERY) {
+        assert_eq!(first, [Some(new.auth), Some(new.sessions), None, None, None, None]);
+        for (content, document) in ["a", "b", "c", "d", "e", "f"].iter().zip(EVERY) {
             store.save(id(), document, content.as_bytes()).unwrap();
         }
         assert!(store.load(id(), Document::Results([0xcd; 16])).unwrap().is_none(), "results are told apart by their id");
         drop(store);
         let saved = EVERY.map(|document| medium.open().load(id(), document).unwrap().unwrap());
-        assert_eq!(saved, ["a", "b", "c", "d", "e"].map(|content| content.as_bytes().to_vec()));
+        assert_eq!(saved, ["a", "b", "c", "d", "e", "f"].map(|content| content.as_bytes().to_vec()));
         let nobody = MeetId::from_random(1);
         let store = medium.open();
         assert!(store.load(nobody, Document::Auth).unwrap().is_none());

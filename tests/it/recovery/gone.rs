@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::{assert_sound, hand_back, kept, lose_everything, restore, status, ticket, update, with_ticket};
+use super::{Disk, assert_sound, hand_back, kept, lose_everything, restore, status, ticket, update, with_ticket};
 use crate::support::process::Process;
+use crate::support::stream::assert_gapless;
 use crate::support::{Client, TestServer};
 
 /// Everything that a client needs to bring the meet back.
@@ -154,6 +155,38 @@ async fn nobody_is_waited_for_longer_than_ten_seconds() {
     assert_eq!((&restored["historyChanged"], &restored["status"]), (&json!(true), &json!("live")));
     platform.get(&platform.of_meet(&format!("/updates?after={}", platform_cursor.as_str().unwrap()))).await.problem(409, "history-changed");
     assert_eq!(platform.state().await["state"], json!({"lot": 2, "x": 1}));
+}
+
+/// Two histories of a meet that had forked before it was lost: whoever comes first keeps its numbers.
+#[tokio::test]
+async fn of_two_histories_both_come_back() {
+    let (disk, server) = Disk::start().await;
+    let desk = server.meet().await;
+    let platform = desk.join("platform 1").await;
+    desk.push(json!([update("lot", json!(1), 1, 0)])).await.expect(200);
+    let log = disk.log(&desk.meet);
+    desk.push(json!([update("a", json!("desk"), 2, 1)])).await.expect(200);
+    desk.push(json!([update("b", json!("desk"), 3, 2)])).await.expect(200);
+    let of_desk = Keeper::of(&desk, 99).await;
+    let server = disk.set_back(&desk.meet, &log).await;
+    let platform = platform.at(&server.url);
+    platform.push(json!([update("a", json!("platform"), 1, 1)])).await.expect(200);
+    platform.push(json!([update("c", json!("platform"), 2, 2)])).await.expect(200);
+    let of_platform = Keeper::of(&platform, 99).await;
+    for desk_first in [true, false] {
+        let server = TestServer::start().await;
+        let (first, second) = if desk_first { (&of_desk, &of_platform) } else { (&of_platform, &of_desk) };
+        let (one, restored) = first.brings(&server.url).await;
+        assert_eq!(restored["historyChanged"], false);
+        let mut stream = one.events(&format!("after={}", restored["cursor"].as_str().unwrap())).await;
+        stream.expect("hello").await;
+        let (_, restored) = second.brings(&server.url).await;
+        assert_eq!((&restored["historyChanged"], &restored["status"]), (&json!(true), &json!("live")));
+        assert_eq!(one.state().await["state"], json!({"a": "platform", "b": "desk", "c": "platform", "lot": 1}), "priorities decide");
+        let head = one.set("d", json!(1)).await;
+        assert_gapless(&stream.entries_until(head).await, 4);
+        assert_eq!(one.pull(0).await["status"], "live");
+    }
 }
 
 #[tokio::test]
