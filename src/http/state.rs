@@ -23,7 +23,7 @@ use super::updates::{check, follow, long_poll};
 
 /// `GET /v1/meets/{meetId}/state`
 pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
-    let (path, wait) = (params.path()?, params.wait()?);
+    let (path, wait, after) = (params.path()?, params.wait()?, params.cursor("after")?);
     if let Some(at) = params.cursor("at")? {
         check(&access, at)?;
         let position = access.live.committed.position(at.seq, &access.audience());
@@ -34,7 +34,7 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
         return found(text, path.as_ref(), position);
     }
     let head = access.live.committed.head_position(&access.audience());
-    let known = match params.cursor("after")? {
+    let known = match after {
         Some(after) => Some(after),
         None => matches(&headers, &head).then_some(head.cursor),
     };

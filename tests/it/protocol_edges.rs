@@ -319,3 +319,12 @@ async fn pages_name_the_type_of_what_they_send() {
     stranger.send(request(true)).await.problem(415, "unsupported-media-type");
     stranger.send(request(false)).await.expect(201);
 }
+
+/// What a request does not need must make sense all the same.
+#[tokio::test]
+async fn a_parameter_that_another_one_makes_idle_is_read() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    desk.get(&desk.of_meet("/state?at=0&after=nonsense")).await.problem(400, "invalid-cursor");
+    desk.get(&desk.of_meet("/state?at=0&after=7")).await.expect(200);
+}
