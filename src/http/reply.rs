@@ -30,7 +30,7 @@ pub(super) fn json(status: StatusCode, message: &Message) -> Response {
 }
 
 impl IntoResponse for Problem {
-    /// The body waits for [`attend`], which knows the request's id.
+    /// The body waits for `attend`, which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
