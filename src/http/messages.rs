@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
 use crate::auth::token::{Kind, Token};
+use crate::meet::chain::Cursor;
 use crate::meet::id::MeetId;
 use crate::wire::message::Message;
 use crate::wire::problem::{Code, Extra, Problem};
@@ -51,8 +52,8 @@ pub(super) struct Caller {
 pub(super) enum Reply {
     /// Answered, with the status that the resource has.
     Said(StatusCode, Vec<Message>, Option<Waited>),
-    /// A session was opened.
-    Joined(Access, Message),
+    /// A session was opened, when the log's head was here.
+    Joined(Access, Cursor, Message),
     /// News are wanted: one page of them by POST, all of them over a socket.
     Pull(Access, ClientPull),
 }
@@ -67,7 +68,7 @@ impl Reply {
 pub(super) async fn post(State(app): State<Arc<App>>, caller: Caller, Text(text): Text) -> Answer {
     match answer(&app, &caller, &text).await? {
         Reply::Said(status, messages, waited) => Ok((waited.map(Extension), said(status, &messages)).into_response()),
-        Reply::Joined(_, message) => Ok(json(StatusCode::CREATED, &message)),
+        Reply::Joined(_, _, message) => Ok(json(StatusCode::CREATED, &message)),
         Reply::Pull(access, pull) => {
             let after = pull.last_server_seq.unwrap_or_else(|| access.live.committed.head_position(&access.audience()).cursor);
             let (limit, wait) = (page_limit(pull.limit)?, body_wait(pull.wait)?);
@@ -94,16 +95,16 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
             caller.may_write()?;
             may_create(app, envelope.create_key.as_deref().or(caller.create_key.as_deref()))?;
             let creator = create_meet(app, parse(text)?).await?;
-            let message = Message::MeetCreated(Box::new(session(&creator)));
-            Ok(Reply::Joined(creator, message))
+            let session = session(&creator);
+            Ok(Reply::Joined(creator, session.head.cursor, Message::MeetCreated(Box::new(session))))
         }
         "JOIN_MEET" => {
             caller.may_write()?;
             let request: JoinMeet = parse(text)?;
             let meet = envelope.meet_id.as_deref().ok_or_else(|| invalid_at("/meetId", "missing; a meet id has nine digits"))?;
             let member = join_meet(app, meet.parse::<MeetId>().ok(), caller.address, request).await?;
-            let message = Message::MeetJoined(Box::new(session(&member)));
-            Ok(Reply::Joined(member, message))
+            let session = session(&member);
+            Ok(Reply::Joined(member, session.head.cursor, Message::MeetJoined(Box::new(session))))
         }
         "UPDATE_INIT" => {
             let editor = caller.editor(app, &envelope).await?;

@@ -9,6 +9,7 @@ use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_util::sync::CancellationToken;
 
 use crate::support::client::PASSWORD;
 use crate::support::clock::StoppedClock;
@@ -49,6 +50,42 @@ async fn whoever_joins_follows_from_the_head_on() {
     assert_eq!(socket.ask(&update(3)).await["updateAcks"][0]["serverSeqNum"], 3);
     assert_eq!(socket.entries_until(3).await[0]["locationName"], "platform 1");
     assert_eq!(desk.pull(2).await["updatesRelayed"][0]["clientId"], joined["clientId"]);
+}
+
+/// Whoever joins while others write gets everything behind the head that it was told.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_missed_between_joining_and_following() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let stop = CancellationToken::new();
+    let writing = tokio::spawn({
+        let (desk, stop) = (desk.clone(), stop.clone());
+        async move {
+            for lot in 0.. {
+                if stop.is_cancelled() {
+                    return desk.set("lot", json!("the last one")).await;
+                }
+                desk.set("lot", json!(lot)).await;
+            }
+            unreachable!()
+        }
+    });
+    let mut joined = Vec::new();
+    for _ in 0..12 {
+        let mut socket = server.socket().await;
+        let join = json!({"msgType": "JOIN_MEET", "meetId": desk.meet, "password": PASSWORD, "locationName": "platform 1"});
+        let session = socket.ask(&join).await;
+        joined.push((socket, session["serverSeqNum"].as_u64().unwrap()));
+    }
+    stop.cancel();
+    let last = writing.await.unwrap();
+    for (mut socket, head) in joined {
+        let hello = socket.expect("HELLO").await;
+        assert_eq!(hello["serverSeqNum"], head);
+        let entries = socket.entries_until(last).await;
+        assert_gapless(&entries, head + 1);
+        assert_eq!(head + entries.len() as u64, last);
+    }
 }
 
 #[tokio::test]

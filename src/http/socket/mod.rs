@@ -190,10 +190,11 @@ impl Socket {
                     self.send(message.to_json().into()).await?;
                 }
             }
-            Reply::Joined(access, message) => {
+            Reply::Joined(access, head, message) => {
                 self.send(message.to_json().into()).await?;
                 self.caller.token = Some(access.token.clone());
-                self.follow(access, &request(Start::Head, false, Vec::new()));
+                // From the head that the client was told: others may have gone on since.
+                self.follow(access, &request(Start::After(head), false, Vec::new()));
             }
             Reply::Pull(access, pull) => match read_pull(&pull) {
                 Ok(request) => self.follow(access, &request),
