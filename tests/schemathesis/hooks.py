@@ -19,7 +19,7 @@ CURSORS = ("after", "at", "afterServerSeqNum", "ifHead", "Last-Event-ID")
 # Characters of a key that are surely below 512 bytes in any spelling.
 LONG_KEY = 100
 
-# Whatever these are called with is of no use afterwards, so each call gets something of its own.
+# What these are called with is of no use afterwards, so they never get what all tests share.
 ENDS_ITS_SESSION = {"endSession"}
 ENDS_ITS_MEET = {"finishMeet"}
 
@@ -115,10 +115,10 @@ def _visit_a_meet(case):
     """A meet that exists in place of one that was made up, and its token in place of another one. What has no token, or a
     made-up one, stays so: that is what the test is about."""
     operation = _operation_id(case.operation)
-    if operation in ENDS_ITS_MEET:
-        case.path_parameters["meetId"] = meets.create()
-    elif not meets.knows(case.path_parameters["meetId"]):
+    if not meets.knows(case.path_parameters["meetId"]):
         case.path_parameters["meetId"] = meets.shared
+    if operation in ENDS_ITS_MEET and _digits(case.path_parameters["meetId"]) == meets.shared:
+        case.path_parameters["meetId"] = meets.create()
     meet = _digits(case.path_parameters["meetId"])
     if meets.is_token(case.headers.get("Authorization")):
         spent = operation in ENDS_ITS_SESSION and meet == meets.shared

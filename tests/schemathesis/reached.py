@@ -10,11 +10,15 @@ METHODS = {"get", "put", "post", "delete", "patch"}
 
 
 def operations(path):
-    """Every operation that says what it answers with 2xx. One that changes to another protocol does not."""
+    """Those that say of themselves that they can be answered 2xx; a WebSocket is answered 101."""
     with open(path, encoding="utf-8") as file:
         paths = yaml.safe_load(file)["paths"]
-    every = ((method, path, operation) for path, item in paths.items() for method, operation in item.items() if method in METHODS)
-    return {(method.upper(), path): operation["operationId"] for method, path, operation in every if any(status[0] == "2" for status in operation["responses"])}
+    every = [(path, method, item[method]) for path, item in paths.items() for method in METHODS & item.keys()]
+    return {
+        (method.upper(), path): operation["operationId"]
+        for path, method, operation in every
+        if any(str(status).startswith("2") for status in operation["responses"])
+    }
 
 
 def statuses(path):
