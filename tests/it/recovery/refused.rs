@@ -43,7 +43,11 @@ async fn what_was_changed_is_refused_and_counts_as_a_failed_attempt() {
         changed(&page, |page| page["updates"][3]["at"] = json!("2026-05-01T09:30:00.120Z")),
         changed(&page, |page| page["updates"][2]["priority"] = json!(1000)),
         changed(&page, |page| page["updates"][2]["locationName"] = json!("director")),
-        changed(&page, |page| page["chain"] = json!(page["chain"].as_str().unwrap()[..63].to_owned() + "0")),
+        changed(&page, |page| {
+            let chain = page["chain"].as_str().unwrap();
+            let last = if chain.ends_with('0') { "1" } else { "0" };
+            page["chain"] = json!(format!("{}{last}", &chain[..63]));
+        }),
         changed(&page, |page| {
             let (two, three) = (page["updates"][2].clone(), page["updates"][3].clone());
             (page["updates"][2], page["updates"][3]) = (three, two);
