@@ -102,11 +102,17 @@ impl Params {
     pub(super) fn paths(&self) -> Result<Vec<Key>, Problem> {
         let Some(text) = self.get("paths") else { return Ok(Vec::new()) };
         let paths = split_keys(text).map(|text| read_key("paths", text)).collect::<Result<Vec<_>, _>>()?;
-        if paths.len() > PATHS_MAX {
-            return Err(invalid_at("/query/paths", format!("{} keys; at most {PATHS_MAX} are taken", paths.len())));
-        }
+        check_number_of_paths("/query/paths", paths.len())?;
         Ok(paths)
     }
+}
+
+/// Refuses more keys than a filter takes, wherever they stand.
+pub(super) fn check_number_of_paths(pointer: &str, number: usize) -> Result<(), Problem> {
+    if number > PATHS_MAX {
+        return Err(invalid_at(pointer, format!("{number} keys; at most {PATHS_MAX} are taken")));
+    }
+    Ok(())
 }
 
 /// A `wait` in seconds as a duration that is not above the cap; `None` for what is no span of time.

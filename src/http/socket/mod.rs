@@ -18,7 +18,7 @@ use tokio_tungstenite::tungstenite::{Message as Frame, Utf8Bytes};
 use tracing::debug;
 
 use crate::meet::key::Key;
-use crate::meet::limits::{BODY_TIMEOUT, HEARTBEAT_EVERY, PATHS_MAX, SOCKET_CLOSING, SOCKET_IDLE, SOCKET_SILENT};
+use crate::meet::limits::{BODY_TIMEOUT, HEARTBEAT_EVERY, SOCKET_CLOSING, SOCKET_IDLE, SOCKET_SILENT};
 use crate::metrics::Transport;
 use crate::wire::message::EndReason;
 use crate::wire::problem::Problem;
@@ -31,6 +31,7 @@ use super::body::{malformed, slow, too_large};
 use super::budget::Full;
 use super::events::{EventStream, Request, Start};
 use super::messages::{Caller, Reply, answer};
+use super::params::check_number_of_paths;
 use super::reply::{Answer, invalid_at, problem_text, request_id};
 use super::serve::connection::has_stalled;
 use super::serve::room::Place;
@@ -280,9 +281,7 @@ fn closing(reason: EndReason) -> Closing {
 
 fn read_pull(pull: &ClientPull) -> Result<Request, Problem> {
     let paths = &pull.paths;
-    if paths.len() > PATHS_MAX {
-        return Err(invalid_at("/paths", format!("{} keys; at most {PATHS_MAX} are taken", paths.len())));
-    }
+    check_number_of_paths("/paths", paths.len())?;
     let read = |(index, path): (usize, &String)| Key::parse(path).map_err(|error| invalid_at(format!("/paths/{index}"), error.to_string()));
     let paths = paths.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     Ok(request(pull.last_server_seq.map_or(Start::Head, Start::After), pull.snapshot, paths))
