@@ -277,8 +277,8 @@ async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
     while viewers().await > 0 {
         assert!(started.elapsed() < Duration::from_secs(20), "the server waits for ever");
     }
-    let scrape = server.scrape_until("liftrelay_connections_stalled_total", 2.0).await;
-    assert_eq!(scrape.get("liftrelay_stream_restarts_total{reason=\"gone\"}"), 2.0);
+    server.scrape_until("liftrelay_connections_stalled_total", 2.0).await;
+    server.scrape_until("liftrelay_stream_restarts_total{reason=\"gone\"}", 2.0).await;
     // What lay in the socket's buffers still comes.
     let mut checker = Checker::default();
     while let Some(line) = asleep.line().await {
