@@ -153,6 +153,8 @@ pub struct BadDocument {
     pub file: &'static str,
     /// What is wrong with it.
     pub problem: String,
+    /// Whether a later version of this program wrote it, so that nothing is wrong.
+    pub is_newer: bool,
 }
 
 /// There is no room for one more.
@@ -367,10 +369,11 @@ fn read<T: for<'de> Deserialize<'de>>(file: &'static str, bytes: &[u8]) -> Resul
     struct Version {
         version: u32,
     }
-    let bad = |problem: String| BadDocument { file, problem };
+    let bad = |problem: String| BadDocument { file, problem, is_newer: false };
     let Version { version } = serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))?;
     if version > VERSION {
-        return Err(bad(format!("format version {version}, and this program reads up to {VERSION}; a newer liftrelay wrote it")));
+        let problem = format!("format version {version}, and this program reads up to {VERSION}; a newer liftrelay wrote it");
+        return Err(BadDocument { file, problem, is_newer: true });
     }
     serde_json::from_slice(bytes).map_err(|error| bad(error.to_string()))
 }

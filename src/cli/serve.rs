@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::http::App;
 use crate::http::serve::tls::Tls;
@@ -74,9 +74,10 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
         error!(%meet, "the server key {} did not make this meet, so it cannot be opened; is it the right --server-key-file?", key_path.display());
     }
     let tls = certificates::start(config).map_err(Refusal::usage)?;
-    let registry = Arc::new(Registry::new(Arc::new(store), key, Clock::default()));
+    let store = Arc::new(store);
+    let registry = Arc::new(Registry::new(Arc::clone(&store) as _, key, Clock::default()));
     let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to).map_err(Refusal::usage)?;
-    let app = App::with_publisher(registry, publisher, config.options());
+    let app = App::with_publisher(Arc::clone(&registry), publisher, config.options());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
     let served = runtime.block_on(async {
         // From here on SIGHUP no longer ends the process.
@@ -84,8 +85,12 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
         let reload = Reload::new(args, config, Arc::clone(&app), tls.clone());
         run_server(config, &key_path, app, tls, reload, hangup).await
     });
-    // Whatever still runs has nothing that anyone was told of.
+    let is_quiet = registry.is_quiet();
+    // Whatever still runs has nothing that anyone was told of, but what it writes may be in doubt.
     runtime.shutdown_background();
+    if is_quiet {
+        store.close().unwrap_or_else(|error| warn!(%error, "the next start takes this for a crash, which loses nothing"));
+    }
     Ok(served?)
 }
 
@@ -103,6 +108,8 @@ async fn run_server(
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
+    let looked_at = Arc::clone(&app);
+    tokio::spawn(async move { looked_at.registry.look_at_all().await });
     tokio::spawn(look_after_finished(Arc::clone(&app), config.keep_finished()));
     let demo = config.demo_speed().map(|speed| tokio::spawn(Demo::new(Arc::clone(&app), &config.data_dir, speed).run()));
     if demo.is_some() {

@@ -17,7 +17,7 @@ use crate::meet::name::check_name;
 use crate::meet::update::Writer;
 use crate::relay::registry::MeetSpec;
 use crate::wire::audience::Audience;
-use crate::wire::message::{MeetInfo, Message, Session};
+use crate::wire::message::{MeetInfo, Message, ReadOnly, Session};
 use crate::wire::problem::{Code, FieldError, Problem};
 use crate::wire::request::{CreateMeet, LocationSpec};
 
@@ -148,6 +148,10 @@ pub(super) async fn info(access: Access) -> Answer {
             locations: live.presence.locations(&auth.locations, head.server_seq_num, live.now()),
             viewers: live.presence.viewers(),
             settings: auth.settings.clone(),
+            read_only: match live.needed() {
+                Some(needed_server_seq_num) => Some(ReadOnly::Damage { needed_server_seq_num }),
+                None => live.has_failed().then_some(ReadOnly::Disk),
+            },
             recovery_ticket,
             ticket_version,
         })),

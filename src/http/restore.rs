@@ -57,7 +57,7 @@ pub(super) async fn restore(
     let shown = request.recovery_ticket.take();
     let editor = match access {
         Ok(access) => Ok(access.into_editor()?),
-        Err(problem) if problem.code == Code::InvalidSession && shown.is_some() => Err(problem),
+        Err(problem) if matches!(problem.code, Code::InvalidSession | Code::StorageFailed) && shown.is_some() => Err(problem),
         Err(problem) => return Err(problem),
     };
     let meet = editor.as_ref().map_or(meet, |editor| Some(editor.access.live.id));
@@ -71,6 +71,10 @@ pub(super) async fn restore(
                 app.attempts.failed(meet, address);
                 return Err(unknown);
             };
+            if unknown.code == Code::StorageFailed {
+                app.registry.mend_roster(meet, &ticket).await?;
+                return Err(unknown.retry_after(1));
+            }
             holder(app, meet, ticket, address, unknown, &page).await?
         }
     };

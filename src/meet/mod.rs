@@ -26,6 +26,7 @@ pub mod update;
 pub mod value;
 pub mod word;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use answers::{Answers, WriterId};
@@ -52,6 +53,8 @@ pub struct Meet {
     standing: StandingIndex,
     answers: Answers,
     is_finished: bool,
+    /// Where entries that had been committed are missing: the chain at those numbers at which it is known.
+    missing: Option<BTreeMap<u64, ChainValue>>,
 }
 
 /// A stored entry does not continue the log.
@@ -84,6 +87,7 @@ impl Meet {
             standing: StandingIndex::default(),
             answers: Answers::default(),
             is_finished: false,
+            missing: None,
         }
     }
 
@@ -100,6 +104,17 @@ impl Meet {
     /// From now on nothing is committed; what was answered before keeps its answer.
     pub fn finish(&mut self) {
         self.is_finished = true;
+    }
+
+    /// Says that entries that had been committed are missing, and the chain at some of their numbers. While they are,
+    /// only their own history may be handed back: whatever else were committed would take their numbers.
+    pub fn set_missing(&mut self, chains: BTreeMap<u64, ChainValue>) {
+        self.missing = Some(chains);
+    }
+
+    /// Says that nothing is missing any more.
+    pub fn set_whole(&mut self) {
+        self.missing = None;
     }
 
     /// Carries out a batch at the instant `now`.

@@ -95,6 +95,12 @@ impl Meet {
             // In the middle of a log the fault may lie before the page.
             return if starts && first > 1 { Restored::Apart } else { Restored::Forged };
         }
+        if let Some(chains) = &self.missing {
+            let known = |seq| self.log.chain(seq).or_else(|| chains.get(&seq).copied());
+            if upload.held.iter().chain(&entries).any(|entry| known(entry.seq()).is_some_and(|chain| chain != entry.chain)) {
+                return Restored::Apart;
+            }
+        }
         if self.is_finished && upload.held.iter().chain(&entries).any(|entry| self.log.chain(entry.seq()) != Some(entry.chain)) {
             return Restored::Finished;
         }

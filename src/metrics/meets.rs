@@ -38,7 +38,7 @@ impl Meets {
         let meets = Meets::default();
         let Meets { open, read_only, largest_lag, created, finished, hand_overs, logins, sessions, view_keys } = &meets;
         registry.register("meets_open", "Meets in memory; others open when somebody asks for them", open.clone());
-        registry.register("meets_read_only", "Open meets that take no updates", read_only.clone());
+        registry.register("meets_read_only", "Meets that take no updates", read_only.clone());
         let help = "Entries that the stream furthest behind lacks at this moment";
         registry.register_with_unit("stream_largest_lag", help, Unit::Other("entries".to_owned()), largest_lag.clone());
         registry.register("meets_created", "Meets created", created.clone());

@@ -11,7 +11,6 @@ use tracing::error;
 use crate::auth::roster::{Grant, Holder, Roster};
 use crate::auth::ticket::Ticket;
 use crate::auth::token::Token;
-use crate::meet::Meet;
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::limits::MAILBOX;
@@ -20,18 +19,18 @@ use crate::meet::restore::Handed;
 use crate::meet::time::Timestamp;
 use crate::meet::update::{self, Batch};
 use crate::metrics::Metrics;
-use crate::store::log_writer::LogWriter;
 use crate::store::{Document, Store, StoreError};
 use crate::wire::audience::Audience;
 use crate::wire::message::Status;
 
 use super::clock::Clock;
 use super::committed::Committed;
+use super::mending::Damaged;
 use super::orders::{Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
 use super::recovery::{Recovery, RecoveryFile};
-use super::restoring::Uploads;
-use super::writer::{Desk, Writer};
+use super::replay::{Replayed, Tail, write};
+use super::writer::Desk;
 
 /// Why an open meet could not do what it should.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,9 +56,9 @@ pub struct LiveMeet {
     roster: RwLock<Roster>,
     /// One at a time changes the meet's documents, or moves its folder: they are written one after the other, and one thread is enough.
     documents: Arc<Semaphore>,
-    /// `None` for a meet that is read-only because its log is damaged.
-    mailbox: Option<mpsc::Sender<Order>>,
+    mailbox: mpsc::Sender<Order>,
     failed: Arc<AtomicBool>,
+    damaged: Arc<Damaged>,
     /// Shared with every order that has not been answered.
     pending: Arc<()>,
     store: Arc<dyn Store>,
@@ -77,14 +76,12 @@ pub struct LiveMeet {
 /// What an open meet is made of.
 pub(super) struct Parts {
     pub(super) id: MeetId,
-    pub(super) meet: Meet,
+    pub(super) replayed: Replayed,
     pub(super) roster: Roster,
     /// `None` for a meet that takes updates.
     pub(super) finished_at: Option<Timestamp>,
     /// Of a meet that was made anew from what clients had.
     pub(super) recovery: Option<RecoveryFile>,
-    /// `None` for a log that is damaged.
-    pub(super) log: Option<LogWriter>,
     pub(super) store: Arc<dyn Store>,
     pub(super) key: ServerKey,
     pub(super) clock: Clock,
@@ -93,7 +90,7 @@ pub(super) struct Parts {
 impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
     pub(super) fn start(parts: Parts, metrics: Arc<Metrics>) -> LiveMeet {
-        let Parts { id, meet, roster, finished_at, recovery, log, store, key, clock } = parts;
+        let Parts { id, replayed: Replayed { meet, tail }, roster, finished_at, recovery, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
         let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
         if let Some(finished_at) = finished_at {
@@ -104,26 +101,23 @@ impl LiveMeet {
         committed.set_recovering(recovery.is_some());
         let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
-        let failed = Arc::new(AtomicBool::new(log.is_none()));
-        let mailbox = log.map(|log| {
-            let (sender, receiver) = mpsc::channel(MAILBOX);
-            let (committed, failed) = (Arc::clone(&committed), Arc::clone(&failed));
-            let (store, key, clock, documents) = (Arc::clone(&store), key.clone(), clock.clone(), Arc::clone(&documents));
-            let desk = Desk {
-                id,
-                committed,
-                store,
-                key,
-                tie_break: roster.auth().settings.tie_break,
-                clock,
-                documents,
-                failed,
-                recovery,
-                metrics,
-            };
-            tokio::spawn(Writer { meet, log, uploads: Uploads::default(), desk }.run(receiver));
-            sender
-        });
+        let failed = Arc::new(AtomicBool::new(!matches!(tail, Tail::Sound(_))));
+        let damaged = Arc::new(Damaged::new(tail.needed()));
+        let desk = Desk {
+            id,
+            committed: Arc::clone(&committed),
+            store: Arc::clone(&store),
+            key: key.clone(),
+            tie_break: roster.auth().settings.tie_break,
+            clock: clock.clone(),
+            documents: Arc::clone(&documents),
+            failed: Arc::clone(&failed),
+            damaged: Arc::clone(&damaged),
+            recovery,
+            metrics,
+        };
+        let (mailbox, receiver) = mpsc::channel(MAILBOX);
+        tokio::spawn(write(desk, meet, tail, receiver));
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
         let roster = RwLock::new(roster);
@@ -135,6 +129,7 @@ impl LiveMeet {
             documents,
             mailbox,
             failed,
+            damaged,
             pending,
             store,
             key,
@@ -151,7 +146,7 @@ impl LiveMeet {
     /// # Errors
     /// [`Fault`]; after [`Fault::StorageFailed`] the batch may be in the log or not.
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
-        self.check_recovered()?;
+        self.check_writable()?;
         let (reply, decision) = oneshot::channel();
         self.order(Order::Push(Push { batch, came: Instant::now(), reply, _pending: Arc::clone(&self.pending) }))?;
         decision.await.unwrap_or(Err(Fault::Internal))
@@ -165,7 +160,7 @@ impl LiveMeet {
         if let Some(finished_at) = self.committed.finished_at() {
             return Ok(finished_at);
         }
-        self.check_recovered()?;
+        self.check_writable()?;
         let (reply, finished_at) = oneshot::channel();
         self.order(Order::Finish(Finish { by, reply, _pending: Arc::clone(&self.pending) }))?;
         finished_at.await.unwrap_or(Err(Fault::Internal))
@@ -192,6 +187,11 @@ impl LiveMeet {
         if self.committed.status() == Status::Recovering { Err(Fault::Recovering) } else { Ok(()) }
     }
 
+    /// Refuses what would add to a log that comes back, or lacks something that it had.
+    fn check_writable(&self) -> Result<(), Fault> {
+        if self.damaged.needed().is_some() { Err(Fault::StorageFailed) } else { self.check_recovered() }
+    }
+
     /// Whether a ticket was made before this meet was lost, so that its holder may hand back what it has.
     pub(super) fn was_lost_after(&self, ticket: &Ticket) -> bool {
         self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
@@ -216,8 +216,7 @@ impl LiveMeet {
     }
 
     fn order(&self, order: Order) -> Result<(), Fault> {
-        let mailbox = self.mailbox.as_ref().ok_or(Fault::StorageFailed)?;
-        mailbox.try_send(order).map_err(|error| match error {
+        self.mailbox.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
             mpsc::error::TrySendError::Closed(_) => Fault::Internal,
         })
@@ -228,9 +227,9 @@ impl LiveMeet {
         self.failed.load(Ordering::Acquire)
     }
 
-    /// Whether updates are refused because the log is damaged.
-    pub(super) fn is_damaged(&self) -> bool {
-        self.mailbox.is_none()
+    /// Where updates are refused because the log is damaged: the number up to which editors must bring entries back.
+    pub fn needed(&self) -> Option<u64> {
+        self.damaged.needed()
     }
 
     /// Entries that the stream furthest behind lacks.

@@ -15,12 +15,14 @@ mod finished;
 pub mod follower;
 mod frames;
 pub mod live;
+mod mending;
 pub mod orders;
 pub mod presence;
 pub mod recovery;
 pub mod registry;
 mod replay;
 mod restoring;
+pub mod survey;
 #[cfg(test)]
 mod tests;
 mod writer;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use crate::auth::roster::AuthFile;
+use crate::auth::roster::{AuthFile, Roster};
 use crate::auth::ticket::Ticket;
 use crate::meet::Meet;
 use crate::meet::id::MeetId;
@@ -171,6 +171,26 @@ impl Registry {
         // Another client may have been faster.
         let live = if found.is_some() { found } else { self.open(id).await? };
         Ok(live.filter(|live| live.was_lost_after(ticket)).map_or(Recovered::NotLost, Recovered::Meet))
+    }
+
+    /// Makes `auth.json` anew from a ticket where it is missing or cannot be read, so that the meet opens again.
+    ///
+    /// # Errors
+    /// [`Fault::StorageFailed`]
+    pub async fn mend_roster(&self, id: MeetId, ticket: &Ticket) -> Result<(), Fault> {
+        let auth = Roster::new((*ticket.auth).clone()).auth_document();
+        let mended = self.with_store(move |store| match store.load(id, Document::Auth) {
+            Ok(Some(found)) if Roster::read(&found, None).err().is_none_or(|error| error.is_newer) => Ok(false),
+            Ok(found) => {
+                found.map_or(Ok(()), |_| store.set_aside(id, Document::Auth))?;
+                store.save(id, Document::Auth, &auth).map(|()| true)
+            }
+            Err(error) => Err(error),
+        });
+        if mended.await? {
+            warn!(meet = %id, version = ticket.auth.ticket_version, location = ?ticket.writer.location_name, "auth.json could not be read and was made anew from a client's recovery ticket");
+        }
+        Ok(())
     }
 
     /// What would become of a page as the start of a log: nobody makes a meet with what is not its.

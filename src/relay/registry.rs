@@ -1,6 +1,6 @@
 //! The registry: which meets are open. They open on first touch and close when idle.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ use crate::store::{NewMeet, Stage, Store, StoreError};
 use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts};
 use super::recovery::RecoveryFile;
-use super::replay::replay;
+use super::replay::{Replayed, Tail, replay};
 
 /// Ids to try before giving up: with a million meets on disk each try fails once in a thousand.
 const ID_TRIES: usize = 20;
@@ -39,6 +39,8 @@ pub struct Registry {
     clock: Clock,
     metrics: Arc<Metrics>,
     meets: Mutex<HashMap<MeetId, Arc<Slot>>>,
+    /// Meets that were damaged, or could not be opened, when they were last read.
+    unsound: Arc<Mutex<HashSet<MeetId>>>,
     /// When the store was last probed, and what came of it.
     probed: Arc<Mutex<Option<(Instant, bool)>>>,
 }
@@ -70,7 +72,7 @@ pub struct MeetSpec {
 impl Registry {
     /// The meets of a store, chained with `key`.
     pub fn new(store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Registry {
-        Registry { store, key, clock, metrics: Arc::default(), meets: Mutex::default(), probed: Arc::default() }
+        Registry { store, key, clock, metrics: Arc::default(), meets: Mutex::default(), unsound: Arc::default(), probed: Arc::default() }
     }
 
     /// The clock of all meets.
@@ -189,9 +191,9 @@ impl Registry {
     /// not let another one open the same log beside it.
     async fn start_opening(&self, id: MeetId, slot: Arc<Slot>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let metrics = Arc::clone(&self.metrics);
+        let (metrics, unsound) = (Arc::clone(&self.metrics), Arc::clone(&self.unsound));
         let opening = tokio::spawn(async move {
-            let opened = slot.get_or_try_init(|| read(id, store, key, clock, metrics)).await;
+            let opened = slot.get_or_try_init(|| read(id, store, key, clock, metrics, &unsound)).await;
             match opened {
                 Ok(live) => Ok(Some(Arc::clone(live))),
                 Err(None) => Ok(None),
@@ -210,11 +212,18 @@ impl Registry {
         stage: Stage,
         look: impl Fn(&dyn Store, MeetId) -> Option<T> + Send + 'static,
     ) -> Result<Vec<T>, Fault> {
+        self.with_store(move |store| Ok(store.meets(stage)?.into_iter().filter_map(|id| look(store, id)).collect())).await
+    }
+
+    /// Works on the store, on a thread that may block.
+    pub(super) async fn with_store<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Fault> {
         let store = Arc::clone(&self.store);
-        let survey = move || Ok(store.meets(stage)?.into_iter().filter_map(|id| look(&*store, id)).collect());
-        let surveyed: Result<_, StoreError> = tokio::task::spawn_blocking(survey).await.map_err(|_| Fault::Internal)?;
-        surveyed.map_err(|error| {
-            error!(%error, "the meets could not be listed");
+        let worked = tokio::task::spawn_blocking(move || work(&*store)).await.map_err(|_| Fault::Internal)?;
+        worked.map_err(|error| {
+            error!(%error, "the data folder could not be read or written");
             Fault::StorageFailed
         })
     }
@@ -229,6 +238,7 @@ impl Registry {
         let removed = tokio::task::spawn_blocking(move || store.remove(id)).await.map_err(|_| Fault::Internal)?;
         // Somebody may have opened it once more meanwhile.
         self.take_away(id);
+        self.unsound().remove(&id);
         removed.map_err(|error| {
             warn!(meet = %id, %error, "the meet could not be deleted");
             Fault::StorageFailed
@@ -256,22 +266,41 @@ impl Registry {
         self.meets().retain(|_, slot| Arc::strong_count(slot) > 1 || slot.get().is_some_and(is_used));
     }
 
+    /// Closes a meet that nobody uses at this moment.
+    pub(super) fn close_unused(&self, id: MeetId) {
+        let mut meets = self.meets();
+        let is_used = |live: &Arc<LiveMeet>| Arc::strong_count(live) > 1 || live.is_writing();
+        if meets.get(&id).is_some_and(|slot| Arc::strong_count(slot) == 1 && !slot.get().is_some_and(is_used)) {
+            meets.remove(&id);
+        }
+    }
+
     /// How many meets are open.
     pub fn open_meets(&self) -> usize {
         self.meets().len()
+    }
+
+    /// Whether nothing is on its way to a log.
+    pub fn is_quiet(&self) -> bool {
+        !self.meets().values().filter_map(|slot| slot.get()).any(|live| live.is_writing())
     }
 
     /// How the open meets are at this moment.
     pub fn overview(&self) -> Overview {
         // Collected first, so that nobody who opens a meet waits for a look at all of them.
         let open: Vec<_> = self.meets().values().filter_map(|slot| slot.get().cloned()).collect();
-        let damaged = open.iter().filter(|live| live.is_damaged()).count();
+        let is_mended = |id: &&MeetId| open.iter().any(|live| live.id == **id && live.needed().is_none());
+        let unsound = self.unsound();
         Overview {
             open: open.len(),
-            failed: open.iter().filter(|live| live.has_failed()).count() - damaged,
-            damaged,
+            failed: open.iter().filter(|live| live.has_failed() && live.needed().is_none()).count(),
+            damaged: unsound.iter().filter(|id| !is_mended(id)).count(),
             largest_lag: open.iter().map(|live| live.largest_lag()).max().unwrap_or(0),
         }
+    }
+
+    fn unsound(&self) -> MutexGuard<'_, HashSet<MeetId>> {
+        self.unsound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn meets(&self) -> MutexGuard<'_, HashMap<MeetId, Arc<Slot>>> {
@@ -286,12 +315,22 @@ async fn read(
     key: ServerKey,
     clock: Clock,
     metrics: Arc<Metrics>,
+    unsound: &Mutex<HashSet<MeetId>>,
 ) -> Result<Arc<LiveMeet>, Option<Fault>> {
-    let read = tokio::task::spawn_blocking(move || {
-        let stored = store.open(id)?;
-        stored.map(|stored| replay(id, stored, store, key, clock)).transpose()
-    });
-    match read.await {
+    let read = tokio::task::spawn_blocking(move || replay(id, store, key, clock)).await;
+    let is_sound = match &read {
+        Ok(Ok(parts)) => parts.as_ref().is_none_or(|parts| parts.replayed.tail.needed().is_none()),
+        Ok(Err(error)) => error.may_pass(),
+        Err(_) => true,
+    };
+    let mut unsound = unsound.lock().unwrap_or_else(PoisonError::into_inner);
+    if is_sound {
+        unsound.remove(&id)
+    } else {
+        unsound.insert(id)
+    };
+    drop(unsound);
+    match read {
         Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts, metrics))),
         Ok(Ok(None)) => Err(None),
         Ok(Err(error)) => {
@@ -341,6 +380,6 @@ fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, pla
         recovery: recovery.as_ref().map(RecoveryFile::document),
     };
     let journal = store.create(id, &new)?;
-    let log = Some(LogWriter::new(journal, encoder, 0));
-    Ok(Parts { id, meet, roster, finished_at: None, recovery, log, store, key, clock })
+    let replayed = Replayed { meet, tail: Tail::Sound(LogWriter::new(journal, encoder, 0)) };
+    Ok(Parts { id, replayed, roster, finished_at: None, recovery, store, key, clock })
 }

@@ -60,6 +60,11 @@ impl Writer {
                 let _ = reply.send(Ok(restoration));
                 Some(writer)
             }
+            Err(error) if writer.mending.is_some() => {
+                error!(meet = %desk.id, %error, "the whole log could not be written, so the damaged one stays for now");
+                let _ = reply.send(Err(Fault::StorageFailed));
+                Some(writer)
+            }
             Err(error) => {
                 error!(meet = %desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
                 desk.fail();
@@ -80,7 +85,9 @@ impl Writer {
                 return Ok(Restoration::Forged);
             }
         };
-        if !records.is_empty() {
+        if self.mending.is_some() {
+            self.mend(records)?;
+        } else if !records.is_empty() {
             let started = Instant::now();
             self.log.append(&records)?;
             self.desk.metrics.writing.synced(&records, started.elapsed(), std::iter::empty());

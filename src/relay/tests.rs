@@ -4,6 +4,7 @@ mod disk;
 mod failures;
 mod finishing;
 mod groups;
+mod mending;
 mod recovering;
 mod registry;
 

@@ -25,9 +25,10 @@ use super::clock::Clock;
 use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
+use super::mending::{Damaged, Mending};
 use super::orders::{Finish, Order, Push};
 use super::recovery::Recovery;
-use super::replay::replay_log;
+use super::replay::{Replayed, Tail, replay_log};
 use super::restoring::Uploads;
 
 /// About what a remembered answer takes in the journal.
@@ -38,6 +39,8 @@ pub(super) struct Writer {
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
     pub(super) uploads: Uploads,
+    /// Of a damaged log.
+    pub(super) mending: Option<Mending>,
     pub(super) desk: Desk,
 }
 
@@ -54,6 +57,7 @@ pub(super) struct Desk {
     pub(super) documents: Arc<Semaphore>,
     /// Told to the world: the meet takes no updates now.
     pub(super) failed: Arc<AtomicBool>,
+    pub(super) damaged: Arc<Damaged>,
     /// While the meet comes back from its clients.
     pub(super) recovery: Option<Recovery>,
     pub(super) metrics: Arc<Metrics>,
@@ -248,7 +252,7 @@ impl Desk {
 
     /// After a failure: everything that waits and comes is refused, until the log stands in a new file.
     /// `None` when nobody holds the meet any more.
-    async fn wait_for_the_disk(self, waiting: Vec<Order>, mailbox: &mut mpsc::Receiver<Order>) -> Option<Writer> {
+    pub(super) async fn wait_for_the_disk(self, waiting: Vec<Order>, mailbox: &mut mpsc::Receiver<Order>) -> Option<Writer> {
         waiting.into_iter().for_each(|order| order.refuse(Fault::StorageFailed));
         let mut attempts = tokio::time::interval_at(tokio::time::Instant::now() + RENEW_EVERY, RENEW_EVERY);
         loop {
@@ -273,7 +277,7 @@ impl Desk {
             Ok::<_, StoreError>(stored.map(|stored| replay_log(desk.id, stored.scan, stored.journal, &desk.key, desk.tie_break)))
         });
         let (meet, log) = match renewed.await.ok()? {
-            Ok(Some((meet, Some(log)))) => (meet, log),
+            Ok(Some(Replayed { meet, tail: Tail::Sound(log) })) => (meet, log),
             Ok(_) => return None,
             Err(error) => {
                 debug!(meet = %self.id, %error, "the disk does not work yet");
@@ -291,6 +295,6 @@ impl Desk {
         info!(meet = %self.id, "the disk works again: the meet takes updates");
         let mut desk = self;
         desk.wait_again();
-        Some(Writer { meet, log, uploads: Uploads::default(), desk })
+        Some(Writer { meet, log, uploads: Uploads::default(), mending: None, desk })
     }
 }

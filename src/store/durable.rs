@@ -45,10 +45,63 @@ pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<
     sync_folder(folder_of(path), fsync)
 }
 
-/// Writes a file anew.
+/// Reads a file. Only a plain one is taken: a link may lead anywhere, and a pipe never ends.
+pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    check_plain(path)?;
+    fs::read(path)
+}
+
+/// Refuses whatever is no plain file, by its own name rather than what a link leads to.
+pub(super) fn check_plain(path: &Path) -> io::Result<()> {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    if kind.is_file() { Ok(()) } else { Err(wrong(kind, "a plain file")) }
+}
+
+/// Refuses whatever is no plain folder.
+pub(super) fn check_folder(path: &Path) -> io::Result<()> {
+    let kind = fs::symlink_metadata(path)?.file_type();
+    if kind.is_dir() { Ok(()) } else { Err(wrong(kind, "a folder")) }
+}
+
+fn wrong(kind: fs::FileType, right: &str) -> io::Error {
+    let found = match kind {
+        kind if kind.is_symlink() => "a symbolic link",
+        kind if kind.is_dir() => "a folder",
+        kind if kind.is_file() => "a file",
+        _ => "a pipe, a socket or a device",
+    };
+    io::Error::new(ErrorKind::InvalidData, format!("it is {found}, and {right} belongs there"))
+}
+
+/// Moves a file out of the way of the next one, under a name that nothing had before; tells the name.
+pub(super) fn set_aside(path: &Path, fsync: Fsync) -> Result<PathBuf, StoreError> {
+    let aside = free_name(path, "damaged");
+    fs::rename(path, &aside).map_err(at("putting aside", path))?;
+    sync_folder(folder_of(path), fsync)?;
+    Ok(aside)
+}
+
+/// The first of `path.WHAT-0`, `path.WHAT-1` … that nothing has.
+pub(super) fn free_name(path: &Path, what: &str) -> PathBuf {
+    let name = |n: u32| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{what}-{n}"));
+        PathBuf::from(name)
+    };
+    (0..u32::MAX).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(u32::MAX))
+}
+
+/// Writes a file anew. What lies there is taken away first: a link is never written through.
 pub(super) fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+    let create = || private_file(path, OpenOptions::new().write(true).create_new(true));
     let write = || {
-        let mut file = private_file(path, OpenOptions::new().write(true).create(true).truncate(true))?;
+        let mut file = match create() {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                fs::remove_file(path)?;
+                create()
+            }
+            made => made,
+        }?;
         file.write_all(content)?;
         if fsync == Fsync::Always { file.sync_all() } else { Ok(()) }
     };

@@ -14,10 +14,11 @@ use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
 
 use super::doubles::{Doubles, which_counts};
-use super::durable::{at, lock, make_folder, sync_folder, write_file};
+use super::durable::{at, check_folder, check_plain, free_name, lock, make_folder, read_file, set_aside, sync_folder, write_file};
 use super::line::Header;
-use super::scan::{Rest, scan, scan_header};
-use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet};
+use super::scan::{Rest, scan_header};
+use super::unclean::Unclean;
+use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, scan_log};
 
 pub use super::durable::Fsync;
 pub(crate) use super::durable::{private_file, replace_file};
@@ -36,6 +37,7 @@ pub struct FileStore {
     root: PathBuf,
     fsync: Fsync,
     doubles: Doubles,
+    unclean: Unclean,
     /// Held as long as the store lives.
     _lock: File,
 }
@@ -53,9 +55,19 @@ impl FileStore {
             make_folder(&folder)?;
         }
         let lock = lock(&root.join("lock"))?;
-        let store = FileStore { root: root.to_owned(), fsync, doubles: Doubles::default(), _lock: lock };
+        let current = root.join(CURRENT);
+        let unclean = Unclean::mark(root, fsync, || meets_in(&current).map_err(at("reading", &current)))?;
+        let store = FileStore { root: root.to_owned(), fsync, doubles: Doubles::default(), unclean, _lock: lock };
         store.clear_unfinished()?;
         Ok(store)
+    }
+
+    /// Comes to its end in order: nothing is being written, so the next start doubts no log.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the next start rewrites every log at first touch then, which loses nothing.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.unclean.close(&self.root)
     }
 
     /// Ids of all meets in a data folder, in order.
@@ -155,11 +167,9 @@ impl FileStore {
 
     /// Puts what a crash left behind the sound lines into a file of its own, then cuts it off.
     fn cut_tail(&self, log: &Path, bytes: &[u8], sound: usize) -> Result<(), StoreError> {
-        let folder = log.parent().unwrap_or(&self.root);
-        let aside = (0..).map(|n| folder.join(format!("{LOG_FILE}.tail-{sound}-{n}"))).find(|path| !path.exists());
-        let aside = aside.unwrap_or_else(|| folder.join(format!("{LOG_FILE}.tail")));
+        let aside = free_name(log, &format!("tail-{sound}"));
         self.write_file(&aside, &bytes[sound..])?;
-        self.sync_folder(folder)?;
+        self.sync_folder(log.parent().unwrap_or(&self.root))?;
         warn!(log = %log.display(), aside = %aside.display(), bytes = bytes.len() - sound, "a torn tail was cut from the log and kept aside");
         let cut = || {
             let file = OpenOptions::new().write(true).open(log)?;
@@ -169,7 +179,17 @@ impl FileStore {
         cut().map_err(at("cutting the torn tail of", log))
     }
 
+    /// Opens the sound log of a current meet for appending. After a crash it stands in a new file first.
+    fn continued(&self, id: MeetId, log: &Path, sound: &[u8]) -> Result<Box<dyn Journal>, StoreError> {
+        if self.unclean.is_in_doubt(id) {
+            replace_file(log, sound, self.fsync)?;
+            self.unclean.settle(id);
+        }
+        self.journal(log)
+    }
+
     fn journal(&self, log: &Path) -> Result<Box<dyn Journal>, StoreError> {
+        check_plain(log).map_err(at("opening", log))?;
         let file = OpenOptions::new().append(true).open(log).map_err(at("opening", log))?;
         if self.fsync == Fsync::Always {
             // What a killed server wrote but did not sync is about to be shown, so it must be durable first.
@@ -202,9 +222,10 @@ impl Store for FileStore {
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
         self.doubles.forget(id);
         let Some((stage, folder)) = self.folder(id) else { return Ok(None) };
+        check_folder(&folder).map_err(at("reading", &folder))?;
         let log = folder.join(LOG_FILE);
-        let bytes = fs::read(&log).map_err(at("reading", &log))?;
-        let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
+        let bytes = read_file(&log).map_err(at("reading", &log))?;
+        let scan = scan_log(&bytes, || log.display().to_string())?;
         let cut = || match &scan.rest {
             Rest::Nothing => Ok(true),
             Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).map(|()| true),
@@ -212,27 +233,50 @@ impl Store for FileStore {
         };
         let journal = cut().and_then(|sound| match stage {
             _ if !sound => Ok(None),
-            Stage::Current => self.journal(&log).map(Some),
+            Stage::Current => self.continued(id, &log, &bytes[..scan.sound_bytes]).map(Some),
             Stage::Finished => Ok(Some(Box::new(Closed) as Box<dyn Journal>)),
         });
         let journal = journal.unwrap_or_else(|error| {
             error!(%error, "the meet can be read but not written");
             None
         });
-        let auth = file_of(&folder, Document::Auth);
-        let auth = fs::read(&auth).map_err(at("reading", &auth))?;
+        let auth = read_if_there(&file_of(&folder, Document::Auth))?.unwrap_or_default();
         let sessions = read_if_there(&file_of(&folder, Document::Sessions))?;
         Ok(Some(StoredMeet { scan, stage, journal, auth, sessions }))
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
         let log = self.existing(id)?.join(LOG_FILE);
-        let bytes = fs::read(&log).map_err(at("reading", &log))?;
-        let scan = scan(&bytes).map_err(|error| StoreError::Unreadable(format!("{}: {error}", log.display())))?;
+        let bytes = read_file(&log).map_err(at("reading", &log))?;
+        let scan = scan_log(&bytes, || log.display().to_string())?;
         if let Rest::Damage(damage) = scan.rest {
             return Err(StoreError::Unreadable(format!("{}: {damage}", log.display())));
         }
-        replace_file(&log, &bytes[..scan.sound_bytes], self.fsync)
+        replace_file(&log, &bytes[..scan.sound_bytes], self.fsync)?;
+        self.unclean.settle(id);
+        Ok(())
+    }
+
+    fn rebuild(&self, id: MeetId, log: &[u8]) -> Result<Box<dyn Journal>, StoreError> {
+        let (stage, folder) = self.existing_at(id)?;
+        let path = folder.join(LOG_FILE);
+        let aside = free_name(&path, "damaged");
+        // A second name rather than another one: at no time is the meet without a log.
+        fs::hard_link(&path, &aside).map_err(at("putting aside", &path))?;
+        replace_file(&path, log, self.fsync)?;
+        self.unclean.settle(id);
+        warn!(log = %path.display(), aside = %aside.display(), "the damaged log was put aside, and a whole one stands in its place");
+        match stage {
+            Stage::Current => self.journal(&path),
+            Stage::Finished => Ok(Box::new(Closed)),
+        }
+    }
+
+    fn set_aside(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        let path = file_of(&self.existing(id)?, document);
+        let aside = set_aside(&path, self.fsync)?;
+        warn!(file = %path.display(), aside = %aside.display(), "a file that cannot be read was put aside");
+        Ok(())
     }
 
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
@@ -331,7 +375,7 @@ fn file_of(folder: &Path, document: Document) -> PathBuf {
 }
 
 fn read_if_there(path: &Path) -> Result<Option<Vec<u8>>, StoreError> {
-    match fs::read(path) {
+    match read_file(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(at("reading", path)(error)),

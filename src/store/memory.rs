@@ -8,8 +8,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
 
-use super::scan::{Rest, scan};
-use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, doing};
+use super::scan::Rest;
+use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, doing, scan_log};
 
 /// Meets in memory. Clones share them, so a clone outlives a server that "crashed".
 #[derive(Clone, Debug, Default)]
@@ -41,6 +41,8 @@ struct StoredFiles {
     stage: Stage,
     log: Vec<u8>,
     documents: HashMap<Document, Vec<u8>>,
+    /// What was damaged.
+    put_aside: Vec<Vec<u8>>,
     changed_at: SystemTime,
 }
 
@@ -83,6 +85,21 @@ impl MemoryStore {
         self.disk().meets.get(&id).map(|files| files.log.clone()).unwrap_or_default()
     }
 
+    /// What was put aside of a meet because it was damaged.
+    pub fn put_aside(&self, id: MeetId) -> Vec<Vec<u8>> {
+        self.disk().meets.get(&id).map(|files| files.put_aside.clone()).unwrap_or_default()
+    }
+
+    /// A document of a meet, changed behind the server's back; `None` takes it away.
+    pub fn set_document(&self, id: MeetId, document: Document, content: Option<&[u8]>) {
+        let mut disk = self.disk();
+        let Some(files) = disk.meets.get_mut(&id) else { return };
+        match content {
+            Some(content) => files.save(document, content),
+            None => drop(files.documents.remove(&document)),
+        }
+    }
+
     /// Changes the log of a meet behind the server's back.
     pub fn set_log(&self, id: MeetId, log: Vec<u8>) {
         if let Some(files) = self.disk().meets.get_mut(&id) {
@@ -103,7 +120,8 @@ impl Store for MemoryStore {
         }
         let mut documents = HashMap::from([(Document::Auth, new.auth.clone()), (Document::Sessions, new.sessions.clone())]);
         documents.extend(new.recovery.clone().map(|recovery| (Document::Recovery, recovery)));
-        let files = StoredFiles { stage: Stage::Current, log: new.header.clone(), documents, changed_at: SystemTime::now() };
+        let files =
+            StoredFiles { stage: Stage::Current, log: new.header.clone(), documents, put_aside: Vec::new(), changed_at: SystemTime::now() };
         disk.meets.insert(id, files);
         Ok(Box::new(MemoryJournal { store: self.clone(), id }))
     }
@@ -111,7 +129,7 @@ impl Store for MemoryStore {
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
         let mut disk = self.disk();
         let Some(files) = disk.meets.get_mut(&id) else { return Ok(None) };
-        let scan = scan(&files.log).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        let scan = scan_log(&files.log, || "the log".to_owned())?;
         let damaged = matches!(scan.rest, Rest::Damage(_));
         if !damaged {
             files.log.truncate(scan.sound_bytes);
@@ -130,7 +148,7 @@ impl Store for MemoryStore {
         let mut disk = self.disk();
         disk.check("renewing a log")?;
         let files = disk.files(id)?;
-        let scan = scan(&files.log).map_err(|error| StoreError::Unreadable(error.to_string()))?;
+        let scan = scan_log(&files.log, || "the log".to_owned())?;
         match scan.rest {
             Rest::Damage(damage) => Err(StoreError::Unreadable(damage.to_string())),
             Rest::Nothing | Rest::TornTail { .. } => {
@@ -138,6 +156,26 @@ impl Store for MemoryStore {
                 Ok(())
             }
         }
+    }
+
+    fn rebuild(&self, id: MeetId, log: &[u8]) -> Result<Box<dyn Journal>, StoreError> {
+        let mut disk = self.disk();
+        disk.check("rebuilding a log")?;
+        let files = disk.files(id)?;
+        files.put_aside.push(std::mem::replace(&mut files.log, log.to_vec()));
+        Ok(match files.stage {
+            Stage::Current => Box::new(MemoryJournal { store: self.clone(), id }),
+            Stage::Finished => Box::new(Closed),
+        })
+    }
+
+    fn set_aside(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        let mut disk = self.disk();
+        disk.check("putting a document aside")?;
+        let files = disk.files(id)?;
+        let document = files.documents.remove(&document).ok_or_else(|| doing("putting aside")(io::ErrorKind::NotFound.into()))?;
+        files.put_aside.push(document);
+        Ok(())
     }
 
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {

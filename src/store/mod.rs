@@ -21,6 +21,7 @@ pub mod memory;
 pub mod scan;
 #[cfg(test)]
 mod tests;
+mod unclean;
 
 use std::borrow::Cow;
 use std::io;
@@ -51,6 +52,19 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError`]; the old file is still there then.
     fn renew(&self, id: MeetId) -> Result<(), StoreError>;
+
+    /// Puts a damaged log aside, under a name of its own, and `log` in its place, whole. Gives the end to append to;
+    /// [`Closed`] for a finished meet.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]; the damaged log may be put aside then, but nothing of it is lost.
+    fn rebuild(&self, id: MeetId, log: &[u8]) -> Result<Box<dyn Journal>, StoreError>;
+
+    /// Puts a document that cannot be read aside, under a name of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn set_aside(&self, id: MeetId, document: Document) -> Result<(), StoreError>;
 
     /// Replaces a document. Durable when it returns.
     ///
@@ -133,7 +147,7 @@ pub struct StoredMeet {
     pub stage: Stage,
     /// For appending; `None` for a log that is damaged, [`Closed`] for a finished one.
     pub journal: Option<Box<dyn Journal>>,
-    /// [`Document::Auth`].
+    /// [`Document::Auth`]; empty where it is missing.
     pub auth: Vec<u8>,
     /// [`Document::Sessions`]; `None` where it is missing, so that everyone joins again.
     pub sessions: Option<Vec<u8>>,
@@ -195,6 +209,16 @@ pub enum StoreError {
     /// The id is taken.
     #[error("the meet exists already")]
     Exists,
+    /// The first line of a log cannot be read, so nothing behind it counts.
+    #[error("{log}: {header}")]
+    Headless {
+        /// Which log.
+        log: String,
+        /// What is wrong with its first line.
+        header: scan::BadHeader,
+        /// What it still tells of its entries.
+        had: scan::Had,
+    },
     /// A file holds something else than it should.
     #[error("{0}")]
     Unreadable(String),
@@ -214,6 +238,21 @@ pub enum StoreError {
         /// What the medium said.
         source: io::Error,
     },
+}
+
+impl StoreError {
+    /// Whether it may be gone at the next try: the disk refused, and what lies on it may be sound.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, StoreError::Io { source, .. } if source.kind() != io::ErrorKind::InvalidData)
+    }
+}
+
+/// Reads what a store holds as the log of a meet.
+fn scan_log(bytes: &[u8], log: impl FnOnce() -> String) -> Result<Scan, StoreError> {
+    scan::scan(bytes).map_err(|header| match header {
+        scan::BadHeader::Newer(_) => StoreError::Unreadable(format!("{}: {header}", log())),
+        scan::BadHeader::Unreadable(_) => StoreError::Headless { log: log(), header, had: scan::had(bytes) },
+    })
 }
 
 /// Says what was being done when the medium failed.

@@ -4,6 +4,8 @@
 //! is damage and is never cut. Above it a crash may have left anything, so the first bad line
 //! ends the log there (wire contract, section 10; the tail is kept aside by the store).
 
+use std::collections::BTreeMap;
+
 use serde_json::value::RawValue;
 
 use crate::meet::chain::ChainValue;
@@ -57,6 +59,17 @@ pub struct Damage {
     pub durable: u64,
     /// How many lines had been durable.
     pub durable_lines: u64,
+    /// What it had, as far as that can still be told.
+    pub had: Had,
+}
+
+/// What a damaged log still tells of the entries that it had.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Had {
+    /// The highest number: it had been durable, or stands in some line that can be read.
+    pub upto: u64,
+    /// The chain at the numbers of lines that are sound by themselves.
+    pub chains: BTreeMap<u64, ChainValue>,
 }
 
 /// A record as it was stored.
@@ -75,6 +88,16 @@ pub enum StoredRecord {
     },
     /// A remembered answer.
     Answer(Remembered),
+}
+
+impl StoredRecord {
+    /// The number of an entry; `None` for an answer.
+    pub fn seq(&self) -> Option<u64> {
+        match self {
+            StoredRecord::Entry { fields, .. } => Some(fields.server_seq_num),
+            StoredRecord::Answer(_) => None,
+        }
+    }
 }
 
 /// The first line makes no sense, so nothing behind it can be read.
@@ -104,17 +127,17 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
     };
     let mut line_number = 1;
     let mut bad = None;
+    let mut had = Had::default();
     while let Some(line) = lines.next() {
         line_number += 1;
         if let Err(what) = reader.line(&line) {
-            reader.durable = reader.durable.max(durable_in(&line));
+            (reader.durable, had) = told_by(std::iter::once(line).chain(lines), reader.durable);
             bad = Some((line_number, what));
             break;
         }
         reader.mark(lines.at, line_number);
     }
-    reader.durable = lines.map(|line| durable_in(&line)).fold(reader.durable, Durable::max);
-    Ok(reader.finish(header, bytes.len(), bad))
+    Ok(reader.finish(header, bytes.len(), bad, had))
 }
 
 /// Reads only the first line of a log; `bytes` may end anywhere behind it.
@@ -123,6 +146,31 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
 /// [`BadHeader`]
 pub fn scan_header(bytes: &[u8]) -> Result<Header, BadHeader> {
     read_header(Lines { bytes, at: 0 }.next()).map(|(header, _)| header)
+}
+
+/// What a log whose first line cannot be read still tells.
+pub fn had(bytes: &[u8]) -> Had {
+    told_by(Lines { bytes, at: 0 }, Durable::default()).1
+}
+
+/// What lines behind a bad one still tell: what had been durable, and what there was.
+fn told_by<'a>(lines: impl Iterator<Item = Line<'a>>, mut durable: Durable) -> (Durable, Had) {
+    let (mut had, mut before) = (Had::default(), None);
+    for line in lines {
+        let (said, seq) = told_in(&line);
+        durable = durable.max(said);
+        had.upto = had.upto.max(seq);
+        let sum = split_sum(line.text);
+        if let (Some(before), Some((body, sum))) = (before, sum)
+            && sum_fits(before, body, sum)
+            && let Ok(AnyBody { chain: Some(chain), .. }) = serde_json::from_slice(line.text)
+        {
+            had.chains.insert(seq, chain);
+        }
+        before = sum.map(|(_, sum)| sum);
+    }
+    had.upto = had.upto.max(durable.seq);
+    (durable, had)
 }
 
 /// The first line says what everything behind it is.
@@ -174,16 +222,26 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
-/// What some line says was durable, whether or not the lines before it are sound. A line feed that
-/// was lost runs lines together, so another one may begin wherever one could have ended.
-fn durable_in(line: &Line) -> Durable {
-    let said = |text: &[u8]| {
-        split_sum(text)?;
-        serde_json::from_slice::<AnyBody>(text).ok().map(|body| body.durable())
-    };
+/// What some line says was durable, and the number of its entry, whether or not the lines before it are sound.
+/// A line feed that was lost runs lines together, so another one may begin wherever one could have ended.
+fn told_in(line: &Line) -> (Durable, u64) {
     let ends = (0..line.text.len()).filter(|&at| split_sum(&line.text[..at]).is_some());
     let starts = std::iter::once(0).chain(ends.map(|end| end + 1));
-    starts.filter_map(|start| said(&line.text[start..])).fold(Durable::default(), Durable::max)
+    let told = starts.filter_map(|start| told_by_text(line.text.get(start..)?));
+    told.fold((Durable::default(), 0), |(durable, highest), (said, seq)| (durable.max(said), highest.max(seq)))
+}
+
+fn told_by_text(text: &[u8]) -> Option<(Durable, u64)> {
+    split_sum(text)?;
+    let body: AnyBody = serde_json::from_slice(text).ok()?;
+    let seq = body.entry.and_then(|entry| serde_json::from_str::<Numbered>(entry.get()).ok()).map_or(0, |entry| entry.server_seq_num);
+    Some((body.durable(), seq))
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Numbered {
+    server_seq_num: u64,
 }
 
 /// The end of the last whole commit.
@@ -247,20 +305,17 @@ impl Reader {
         }
     }
 
-    fn finish(mut self, header: Header, length: usize, bad: Option<(u64, String)>) -> Scan {
+    fn finish(mut self, header: Header, length: usize, bad: Option<(u64, String)>, mut had: Had) -> Scan {
         self.records.truncate(self.whole.records);
-        let last_good = self.records.iter().rev().find_map(|record| match record {
-            StoredRecord::Entry { fields, .. } => Some(fields.server_seq_num),
-            StoredRecord::Answer(_) => None,
-        });
-        let last_good = last_good.unwrap_or(0);
+        let last_good = self.records.iter().rev().find_map(StoredRecord::seq).unwrap_or(0);
         let Durable { seq: durable, lines: durable_lines } = self.durable;
         let whole_lines = self.whole.end.lines();
         let rest = if length == self.whole.bytes {
             Rest::Nothing
         } else if durable > last_good || durable_lines > whole_lines {
             let (line, what) = bad.unwrap_or((whole_lines + 1, "its commit is cut short".to_owned()));
-            Rest::Damage(Damage { line, what, last_good, durable, durable_lines })
+            had.upto = had.upto.max(durable).max(self.seq);
+            Rest::Damage(Damage { line, what, last_good, durable, durable_lines, had })
         } else {
             Rest::TornTail { bytes: length - self.whole.bytes }
         };

@@ -3,6 +3,8 @@
 mod damage;
 mod duties;
 mod folders;
+mod impostors;
+mod unclean;
 
 use serde_json::value::RawValue;
 

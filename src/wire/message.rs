@@ -157,12 +157,28 @@ pub struct MeetInfo {
     pub viewers: usize,
     /// Conflicts and privacy.
     pub settings: Settings,
+    /// Why it takes no updates, where it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub read_only: Option<ReadOnly>,
     /// For editors: the newest ticket of this client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_ticket: Option<String>,
     /// For editors: its version.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket_version: Option<u64>,
+}
+
+/// Why a meet that is not finished takes no updates.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "reason", rename_all_fields = "camelCase")]
+pub enum ReadOnly {
+    /// The disk failed; it is tried again by itself.
+    Disk,
+    /// The log is damaged behind the head.
+    Damage {
+        /// The number up to which editors must hand entries back.
+        needed_server_seq_num: u64,
+    },
 }
 
 /// One location of [`MeetInfo`].

@@ -15,6 +15,7 @@ mod configuration;
 mod contract;
 mod crashes;
 mod crowd;
+mod damage;
 mod finishing;
 mod full_disk;
 mod http2;

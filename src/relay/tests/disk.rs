@@ -98,6 +98,14 @@ impl Store for Disk {
         self.memory.renew(id)
     }
 
+    fn rebuild(&self, id: MeetId, log: &[u8]) -> Result<Box<dyn Journal>, StoreError> {
+        self.memory.rebuild(id, log).map(|journal| self.watched(journal))
+    }
+
+    fn set_aside(&self, id: MeetId, document: Document) -> Result<(), StoreError> {
+        self.memory.set_aside(id, document)
+    }
+
     fn save(&self, id: MeetId, document: Document, content: &[u8]) -> Result<(), StoreError> {
         self.memory.save(id, document, content)
     }

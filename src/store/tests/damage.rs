@@ -104,7 +104,7 @@ fn a_log_cut_within_its_first_line_is_refused_and_left_alone() {
         assert!(matches!(scan(&log.bytes[..length]), Err(BadHeader::Unreadable(_))), "cut at {length}");
     }
     files.put(&log.bytes[..20]);
-    assert!(matches!(files.store.open(id()), Err(StoreError::Unreadable(_))));
+    assert!(matches!(files.store.open(id()), Err(StoreError::Headless { .. })));
     assert_eq!(fs::read(files.path()).unwrap(), log.bytes[..20]);
 }
 
@@ -232,7 +232,7 @@ fn other_files_are_no_logs() {
     let foreign = ["", "\n", "{}", "{}\n", "[]\n", "null\n", "\u{0}\u{0}\u{0}", "{\"version\":1,\"sum\":\"00000000\"}\n", "\u{feff}{}\n"];
     for text in foreign {
         files.put(text.as_bytes());
-        assert!(matches!(files.store.open(id()), Err(StoreError::Unreadable(_))), "{text:?}");
+        assert!(matches!(files.store.open(id()), Err(StoreError::Headless { .. })), "{text:?}");
         assert_eq!(fs::read_to_string(files.path()).unwrap(), text);
     }
     files.put(&[0xff; 64]);
