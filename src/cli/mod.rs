@@ -23,6 +23,7 @@ enum Exit {
     Done = 0,
     Refused = 1,
     Usage = 2,
+    Partly = 5,
 }
 
 /// Keeps any number of browsers on the same powerlifting meet.
@@ -37,7 +38,7 @@ struct Cli {
 enum Command {
     /// Run the server; needs no configuration
     Serve(Box<config::ServeArgs>),
-    /// Check logs on disk: exit code 0 for sound, 1 for damaged
+    /// Check meets on disk: exit code 0 for sound, 1 for damaged; --repair writes a copy of what is sound
     Verify(verify::VerifyArgs),
 }
 

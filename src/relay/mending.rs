@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::info;
 
 use crate::meet::outcome::Record;
-use crate::store::line::{Durable, Encoder, Header};
+use crate::store::line::{Header, whole_log};
 use crate::store::log_writer::LogWriter;
 use crate::wire::audience::Audience;
 
@@ -26,20 +26,6 @@ impl Mending {
     pub(super) fn new(header: Header, records: Vec<Record>, needed: u64) -> Mending {
         Mending { header, records, needed }
     }
-
-    /// The whole log. It takes its place at once, so every line may say that those before it are durable.
-    fn log(&self) -> (Vec<u8>, Encoder) {
-        let (mut bytes, mut encoder, mut seq) = (Vec::new(), Encoder::default(), 0);
-        encoder.header(&self.header, &mut bytes);
-        for record in &self.records {
-            let durable = Durable { seq, lines: encoder.lines() };
-            encoder.record(record, durable, &mut bytes);
-            if let Record::Entry { entry, .. } = record {
-                seq = entry.seq();
-            }
-        }
-        (bytes, encoder)
-    }
 }
 
 impl Writer {
@@ -51,7 +37,7 @@ impl Writer {
         if head < mending.needed {
             return Ok(());
         }
-        let (bytes, encoder) = mending.log();
+        let (bytes, encoder) = whole_log(&mending.header, &mending.records);
         let journal = self.desk.store.rebuild(self.desk.id, &bytes).map_err(io::Error::other)?;
         self.log = LogWriter::new(journal, encoder, head);
         self.mending = None;

@@ -29,11 +29,11 @@ impl Registry {
                 survey.unsound += usize::from(!self.look_at(id).await);
             }
         }
-        match survey {
-            Survey { unsound: 0, meets } => info!(meets, "all stored meets were looked at and are sound"),
-            Survey { unsound, meets } => {
-                error!(meets, unsound, "stored meets are damaged or cannot be opened; liftrelay verify says what is wrong")
-            }
+        let Survey { meets, unsound } = survey;
+        if unsound == 0 {
+            info!(meets, "all stored meets were looked at and are sound");
+        } else {
+            error!(meets, unsound, "stored meets are damaged or cannot be opened; liftrelay verify says what is wrong");
         }
         survey
     }

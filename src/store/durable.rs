@@ -22,7 +22,7 @@ pub(super) fn at(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreErro
 }
 
 /// Makes a folder that only its owner can enter. One that is there already keeps its mode: it may be anybody's.
-pub(super) fn make_folder(path: &Path) -> Result<(), StoreError> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), StoreError> {
     let make = || match fs::DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(ErrorKind::NotADirectory.into()),
@@ -46,7 +46,7 @@ pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<
 }
 
 /// Reads a file. Only a plain one is taken: a link may lead anywhere, and a pipe never ends.
-pub(super) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     check_plain(path)?;
     fs::read(path)
 }
@@ -92,7 +92,7 @@ pub(super) fn free_name(path: &Path, what: &str) -> PathBuf {
 }
 
 /// Writes a file anew. What lies there is taken away first: a link is never written through.
-pub(super) fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
+pub(crate) fn write_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<(), StoreError> {
     let create = || private_file(path, OpenOptions::new().write(true).create_new(true));
     let write = || {
         let mut file = match create() {

@@ -43,6 +43,9 @@ pub struct FileStore {
 }
 
 impl FileStore {
+    /// Name of the log in a meet's folder.
+    pub const LOG_FILE: &str = LOG_FILE;
+
     /// Opens a data folder, and makes it where it is missing.
     ///
     /// # Errors

@@ -185,6 +185,19 @@ impl Encoder {
     }
 }
 
+/// A whole log, and where it goes on. It takes its place at once, so every line may say that those before it are durable.
+pub fn whole_log(header: &Header, records: &[Record]) -> (Vec<u8>, Encoder) {
+    let (mut bytes, mut encoder, mut seq) = (Vec::new(), Encoder::default(), 0);
+    encoder.header(header, &mut bytes);
+    for record in records {
+        encoder.record(record, Durable { seq, lines: encoder.lines() }, &mut bytes);
+        if let Record::Entry { entry, .. } = record {
+            seq = entry.seq();
+        }
+    }
+    (bytes, encoder)
+}
+
 const SUM_MEMBER: &str = ",\"sum\":\"";
 /// Bytes of `,"sum":"01234567"}` at the end of every line.
 const SUM_BYTES: usize = SUM_MEMBER.len() + 10;

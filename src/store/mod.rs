@@ -13,7 +13,7 @@
 //! - It knows nothing of HTTP, sessions or conflicts.
 
 mod doubles;
-mod durable;
+pub(crate) mod durable;
 pub mod files;
 pub mod line;
 pub mod log_writer;

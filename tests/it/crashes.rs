@@ -300,7 +300,7 @@ async fn verify_tells_sound_torn_and_damaged_logs_apart_and_changes_none() {
 }
 
 /// The same lines with sums that fit: the CRC-32 of the sum before and the line up to its own.
-fn with_new_sums(log: &str) -> String {
+pub fn with_new_sums(log: &str) -> String {
     let mut sum = 0_u32;
     let line = |line: &str| {
         let (body, _) = line.rsplit_once(",\"sum\":").unwrap();

@@ -35,6 +35,7 @@ mod publishing;
 mod readme;
 mod recovery;
 mod reload;
+mod repair;
 mod resends;
 mod secrecy;
 mod smoke;
