@@ -16,6 +16,7 @@ mod contract;
 mod crashes;
 mod crowd;
 mod damage;
+mod descriptors;
 mod finishing;
 mod full_disk;
 mod http2;

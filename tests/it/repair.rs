@@ -36,9 +36,11 @@ async fn meets<const N: usize>(folder: &Path) -> [Client; N] {
     for _ in 0..N {
         let desk = process.stranger().create_as("desk").await;
         desk.set("lot", json!(1)).await;
-        desk.push(json!([{"updateKey": "a", "updateValue": 2}, {"updateKey": "b", "updateValue": 3}, {"updateKey": "c", "updateValue": 4}]))
-            .await
-            .expect(200);
+        desk.push(
+            json!([{"updateKey": "a", "updateValue": 2}, {"updateKey": "b", "updateValue": 3}, {"updateKey": "c", "updateValue": 4}]),
+        )
+        .await
+        .expect(200);
         desk.set("lot", json!(5)).await;
         clients.push(desk);
     }
@@ -74,7 +76,10 @@ async fn a_repaired_copy_serves_what_was_sound_and_the_original_stays() {
     };
     says(&whole, "in the copy are 5 entries and 0 remembered answers");
     says(&damaged, "DAMAGED, line 4 is damaged");
-    says(&damaged, "in the copy are 1 entries and 0 remembered answers; left out is everything from line 4 on, where entries up to 5 had been");
+    says(
+        &damaged,
+        "in the copy are 1 entries and 0 remembered answers; left out is everything from line 4 on, where entries up to 5 had been",
+    );
     says(&torn, "12 bytes of a torn tail");
     says(&headless, "NOT IN THE COPY");
     assert!(stderr.contains("holds 2 meets whole and 1 in part; 1 are missing"), "{stderr}");
@@ -103,7 +108,8 @@ async fn what_this_server_has_not_written_is_left_out() {
     let (code, out, stderr) = repair(folder, &folder.join("copy"));
     assert_eq!(code, 5, "{stderr}");
     assert!(out.contains("the chain of entry 4 does not fit") && out.contains("in the copy are 1 entries"), "{out}");
-    let (code, out, _) = run(liftrelay().args(["verify", "--data-dir"]).arg(folder.join("copy")).arg("--server-key-file").arg(folder.join("data.key")));
+    let (code, out, _) =
+        run(liftrelay().args(["verify", "--data-dir"]).arg(folder.join("copy")).arg("--server-key-file").arg(folder.join("data.key")));
     assert_eq!(code, 0, "{out}");
 }
 
