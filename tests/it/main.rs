@@ -21,6 +21,7 @@ mod finishing;
 mod full_disk;
 mod http2;
 mod injection;
+mod kills;
 mod layers;
 mod logins;
 mod long_polls;

@@ -29,7 +29,11 @@ pub struct Event {
 
 impl Events {
     pub async fn open(request: RequestBuilder) -> Events {
-        let response = request.send().await.unwrap();
+        Events::over(request.send().await.unwrap()).await
+    }
+
+    /// What a response streams.
+    pub async fn over(response: reqwest::Response) -> Events {
         let status = response.status();
         assert_eq!(status, 200, "{}", response.text().await.unwrap());
         assert_eq!(response.headers()["content-type"], "text/event-stream");
