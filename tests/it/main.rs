@@ -17,6 +17,7 @@ mod crashes;
 mod crowd;
 mod damage;
 mod descriptors;
+mod disk;
 mod finishing;
 mod full_disk;
 mod http2;

@@ -1,0 +1,103 @@
+/* A disk that fails, or forgets what was not synced, below one folder: preloaded into a server by tests.
+ *
+ * DISK_FOLDER   only files below it are touched
+ * DISK_MODE     a file whose text says what happens now: "", "eio-write", "short", "torn", "enospc", "eio-sync"
+ * DISK_LEDGER   a file that gets a line "INODE SIZE" for each sync that succeeded: what a power cut leaves at least
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static ssize_t (*real_write)(int, const void *, size_t);
+static int (*real_fsync)(int);
+static int (*real_fdatasync)(int);
+
+__attribute__((constructor)) static void find_real(void) {
+    real_write = (ssize_t (*)(int, const void *, size_t))dlsym(RTLD_NEXT, "write");
+    real_fsync = (int (*)(int))dlsym(RTLD_NEXT, "fsync");
+    real_fdatasync = (int (*)(int))dlsym(RTLD_NEXT, "fdatasync");
+}
+
+/* Whether a descriptor is a file of a meet below the folder. */
+static int is_ours(int fd) {
+    const char *folder = getenv("DISK_FOLDER");
+    char link[64], path[4096];
+    struct stat facts;
+    if (!folder || fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode))
+        return 0;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t length = readlink(link, path, sizeof path - 1);
+    if (length < 0)
+        return 0;
+    path[length] = 0;
+    return strncmp(path, folder, strlen(folder)) == 0;
+}
+
+static int mode_is(const char *wanted) {
+    const char *file = getenv("DISK_MODE");
+    char text[32] = "";
+    int fd = file ? open(file, O_RDONLY | O_CLOEXEC) : -1;
+    if (fd < 0)
+        return 0;
+    ssize_t length = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (length < 0)
+        return 0;
+    text[strcspn(text, "\n")] = 0;
+    return strcmp(text, wanted) == 0;
+}
+
+static int fail(int error) {
+    errno = error;
+    return -1;
+}
+
+ssize_t write(int fd, const void *bytes, size_t count) {
+    if (!is_ours(fd))
+        return real_write(fd, bytes, count);
+    if (mode_is("eio-write"))
+        return fail(EIO);
+    if (mode_is("enospc"))
+        return fail(ENOSPC);
+    if (mode_is("short") && count > 1)
+        return real_write(fd, bytes, count / 2);
+    if (mode_is("torn") && count > 1) {
+        if (real_write(fd, bytes, count / 2) < 0)
+            return -1;
+        return fail(EIO);
+    }
+    return real_write(fd, bytes, count);
+}
+
+static int sync_with(int fd, int (*real)(int)) {
+    if (!is_ours(fd))
+        return real(fd);
+    if (mode_is("eio-sync"))
+        return fail(EIO);
+    struct stat facts;
+    /* The size before the sync: what is written meanwhile is not promised. */
+    int known = fstat(fd, &facts) == 0;
+    int result = real(fd);
+    const char *ledger = getenv("DISK_LEDGER");
+    if (result == 0 && known && ledger) {
+        char line[64];
+        int length = snprintf(line, sizeof line, "%llu %lld\n", (unsigned long long)facts.st_ino, (long long)facts.st_size);
+        int out = open(ledger, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        if (out >= 0) {
+            if (real_write(out, line, (size_t)length) != length)
+                abort();
+            close(out);
+        }
+    }
+    return result;
+}
+
+int fsync(int fd) { return sync_with(fd, real_fsync); }
+
+int fdatasync(int fd) { return sync_with(fd, real_fdatasync); }
