@@ -11,6 +11,7 @@ pub mod cli;
 pub mod http;
 pub mod meet;
 pub mod metrics;
+mod mutant;
 pub mod publish;
 pub mod relay;
 pub mod store;

@@ -20,6 +20,7 @@ use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
 use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
 use crate::metrics::{self, Restart, Transport};
+use crate::mutant::{Mutant, planted};
 use crate::relay::follower::Follower;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
@@ -209,6 +210,11 @@ impl EventStream {
         }
         if let Some(bytes) = self.opening.pop_front() {
             return Some(bytes);
+        }
+        if planted(Mutant::SubscribeAfterSnapshot) && std::mem::take(&mut self.opening).capacity() > 0 {
+            let committed = Arc::clone(&self.access.live.committed);
+            let head = committed.head();
+            self.follower = Follower::new(committed, self.access.audience(), head);
         }
         loop {
             match self.wait().await {

@@ -3,6 +3,8 @@
 use std::borrow::Borrow;
 use std::collections::HashSet;
 
+use crate::mutant::{Mutant, planted};
+
 use super::answers::WriterId;
 use super::key::{Key, Segment};
 use super::outcome::UpdateCode;
@@ -124,7 +126,8 @@ impl Judge<'_> {
         };
         let overruled = |reason| refused(UpdateCode::Overruled, Some(highest.seq), reason);
         let brings_back = || conflicts.iter().any(|conflict| conflict.with.priority == update.priority && conflict.brings_back());
-        match update.priority.cmp(&highest.priority) {
+        let order = update.priority.cmp(&highest.priority);
+        match if planted(Mutant::PriorityReversed) { order.reverse() } else { order } {
             std::cmp::Ordering::Less => return overruled(Reason::HigherPriority),
             std::cmp::Ordering::Equal if update.op == Op::Remove => {}
             std::cmp::Ordering::Equal if self.tie_break == TieBreak::Latest && !brings_back() => {}

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::mutant::{Mutant, planted};
+
 use super::chain::{ChainValue, Cursor};
 use super::entry::Entry;
 use super::outcome::LostCursor;
@@ -47,6 +49,7 @@ impl Log {
 
     /// The entries above a number.
     pub fn after(&self, seq: u64) -> &[Arc<Entry>] {
+        let seq = seq + u64::from(planted(Mutant::AfterOffByOne));
         let index = usize::try_from(seq).map_or(self.entries.len(), |seq| seq.min(self.entries.len()));
         &self.entries[index..]
     }

@@ -29,6 +29,7 @@ pub mod word;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::mutant::{Mutant, planted};
 use answers::{Answers, WriterId};
 use apply::Apply;
 use chain::{ChainValue, ServerKey};
@@ -163,12 +164,17 @@ impl Meet {
         let writer = self.answers.writer(&entry.writer());
         let value = entry.value();
         self.commit(writer, &key, value, &entry);
+        if planted(Mutant::NoDedupAfterRestart) {
+            self.answers.forget(writer, entry.fields.local_seq_num.unwrap_or(0));
+        }
         Ok(entry)
     }
 
     /// Adds a remembered answer that was stored before.
     pub fn replay_answer(&mut self, remembered: &Remembered) {
-        self.answers.noted(remembered);
+        if !planted(Mutant::RefusalsForgotten) {
+            self.answers.noted(remembered);
+        }
     }
 
     /// The one place where the log grows.

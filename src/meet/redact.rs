@@ -1,5 +1,7 @@
 //! What viewers see: the same log and state with private parts removed.
 
+use crate::mutant::{Mutant, planted};
+
 use super::key::{Key, Segment};
 use super::settings::PrivatePaths;
 use super::value::Value;
@@ -7,7 +9,7 @@ use super::value::Value;
 impl PrivatePaths {
     /// Whether nothing at `key` may be seen.
     pub fn hides(&self, key: &Key) -> bool {
-        self.patterns().iter().any(|pattern| pattern.below(key.segments()).is_some_and(<[_]>::is_empty))
+        !planted(Mutant::NothingPrivate) && self.patterns().iter().any(|pattern| pattern.below(key.segments()).is_some_and(<[_]>::is_empty))
     }
 
     /// Whether some part of what stands at `key` may not be seen.
@@ -18,7 +20,7 @@ impl PrivatePaths {
     /// Takes out of `value`, which stands at `key`, what viewers may not see.
     /// For a key that is hidden as a whole nothing can be shown, so the value becomes `null`.
     pub fn redact(&self, key: &[Segment], value: &mut Value) {
-        for pattern in self.patterns() {
+        for pattern in self.patterns().iter().filter(|_| !planted(Mutant::NothingPrivate)) {
             match pattern.below(key) {
                 Some([]) => *value = Value::Null,
                 Some(steps) => remove(steps, value),

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
+use crate::mutant::{Mutant, planted};
+
 use super::answers::WriterId;
 use super::key::{Key, Segment};
 use super::value::Value;
@@ -92,7 +94,8 @@ impl StandingIndex {
                 }
             };
         }
-        let before = std::mem::replace(node, Node { standing: Some(standing), ..Node::default() });
+        let is_lost = planted(Mutant::TombstoneLost) && standing.value.is_none();
+        let before = std::mem::replace(node, Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() });
         replaced.before = (!is_new).then_some(before);
         replaced
     }

@@ -17,6 +17,7 @@ use crate::meet::settings::TieBreak;
 use crate::meet::time::Timestamp;
 use crate::meet::update;
 use crate::metrics::Metrics;
+use crate::mutant::{Mutant, planted};
 use crate::store::log_writer::LogWriter;
 use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
@@ -141,7 +142,14 @@ impl Writer {
     /// Makes a group durable, shows it, answers it. `None` when the disk failed: what this meet
     /// holds in memory is then ahead of the disk, so it is dropped, never shown.
     async fn write(mut self, group: Group) -> Option<Writer> {
-        let Group { records, decisions, pushes, .. } = group;
+        let Group { records, mut decisions, mut pushes, .. } = group;
+        if planted(Mutant::AckBeforeSync) {
+            let mut early = std::mem::take(&mut decisions).into_iter();
+            answer(std::mem::take(&mut pushes), || early.next().ok_or(Fault::Internal));
+        }
+        if planted(Mutant::RelayBeforeSync) {
+            self.desk.committed.publish(&entries(&records));
+        }
         if !records.is_empty() {
             let desk = self.desk.clone();
             // The disk is slow and blocks, so the writer goes to a thread that may wait.
@@ -161,7 +169,9 @@ impl Writer {
                 answer(pushes, || Err(Fault::StorageFailed));
                 return None;
             }
-            desk.committed.publish(&entries(&records));
+            if !planted(Mutant::RelayBeforeSync) {
+                desk.committed.publish(&entries(&records));
+            }
             desk.metrics.writing.synced(&records, took, pushes.iter().map(|push| push.came.elapsed()));
             self = writer;
         }

@@ -12,6 +12,7 @@ use tracing::{error, warn};
 
 use crate::meet::id::MeetId;
 use crate::meet::time::Timestamp;
+use crate::mutant::{Mutant, planted};
 
 use super::doubles::{Doubles, which_counts};
 use super::durable::{at, check_folder, check_plain, free_name, lock, make_folder, read_file, set_aside, sync_folder, write_file};
@@ -184,7 +185,7 @@ impl FileStore {
 
     /// Opens the sound log of a current meet for appending. After a crash it stands in a new file first.
     fn continued(&self, id: MeetId, log: &Path, sound: &[u8]) -> Result<Box<dyn Journal>, StoreError> {
-        if self.unclean.is_in_doubt(id) {
+        if self.unclean.is_in_doubt(id) && !planted(Mutant::DoubtIgnored) {
             replace_file(log, sound, self.fsync)?;
             self.unclean.settle(id);
         }
@@ -231,6 +232,7 @@ impl Store for FileStore {
         let scan = scan_log(&bytes, || log.display().to_string())?;
         let cut = || match &scan.rest {
             Rest::Nothing => Ok(true),
+            Rest::TornTail { .. } if planted(Mutant::TailKept) => Ok(true),
             Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).map(|()| true),
             Rest::Damage(_) => Ok(false),
         };
@@ -359,8 +361,8 @@ impl Journal for FileJournal {
     fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.file.write_all(lines)?;
         match self.fsync {
-            Fsync::Always => self.file.sync_data(),
-            Fsync::Never => Ok(()),
+            Fsync::Always if !planted(Mutant::NoSync) => self.file.sync_data(),
+            Fsync::Always | Fsync::Never => Ok(()),
         }
     }
 }

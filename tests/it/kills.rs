@@ -188,7 +188,7 @@ impl Hall {
         });
         started.notified().await;
         tokio::time::sleep(done).await;
-        let hasty = (number % RARE == 0).then(|| Duration::from_millis(self.dice.below(30)));
+        let hasty = number.is_multiple_of(RARE).then(|| Duration::from_millis(self.dice.below(30)));
         self.process = tokio::task::block_in_place(|| restart(self.process, hasty));
         for writer in writing {
             self.writers.push(writer.await.unwrap());
@@ -196,7 +196,7 @@ impl Hall {
         (self.streaming, self.polling) = (streams.await.unwrap(), polls.await.unwrap());
         self.read_on().await;
         self.check();
-        if number % RARE == 0 {
+        if number.is_multiple_of(RARE) {
             let writer = &mut self.writers[0];
             writer.client = writer.client.at(&self.process.url).rejoin().await;
         }
@@ -270,7 +270,7 @@ async fn kill_again_and_again(kills: u64, seed: u64) -> (usize, usize) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_acked_or_shown_is_lost_by_kill_9() {
     let (kills, seed) = (from_environment("KILLS").unwrap_or(KILLS), from_environment("SEED").unwrap_or(1));
-    println!("{kills} kills from seed {seed}");
+    eprintln!("{kills} kills from seed {seed}");
     let started = Instant::now();
     let servers = (0..SERVERS).map(|server| tokio::spawn(kill_again_and_again(kills / SERVERS, seed + 1000 * server)));
     let (mut acked, mut entries) = (0, 0);
@@ -278,5 +278,5 @@ async fn nothing_acked_or_shown_is_lost_by_kill_9() {
         let (more, log) = server.await.unwrap();
         (acked, entries) = (acked + more, entries + log);
     }
-    println!("{kills} kills in {:.0?}: {acked} acked updates, {entries} entries, none lost, none twice", started.elapsed());
+    eprintln!("{kills} kills in {:.0?}: {acked} acked updates, {entries} entries, none lost, none twice", started.elapsed());
 }

@@ -538,3 +538,21 @@ async fn nothing_on_the_way_is_to_keep_or_hold_a_stream() {
         assert_eq!(header("x-accel-buffering"), "no");
     }
 }
+
+/// A large snapshot takes a while to arrive, and others go on writing.
+#[tokio::test]
+async fn nothing_is_missed_while_a_snapshot_is_on_its_way() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    for n in 0..20 {
+        desk.set(&format!("page{n}"), json!("x".repeat(200 * 1024))).await;
+    }
+    let mut stream = desk.events("snapshot=1").await;
+    for n in 1..=5 {
+        desk.set("lot", json!(n)).await;
+    }
+    stream.expect("hello").await;
+    assert_eq!(stream.expect("state").await.json["serverSeqNum"], 20);
+    desk.set("lot", json!(6)).await;
+    assert_gapless(&stream.entries_until(26).await, 21);
+}

@@ -151,6 +151,23 @@ async fn a_roster_that_cannot_be_written_does_not_change() {
     assert!(live.grant(&token).is_some());
 }
 
+#[tokio::test]
+async fn nobody_is_told_of_what_is_not_durable_yet() {
+    let disk = Disk::default();
+    let live = registry(&disk).create(spec()).await.unwrap();
+    disk.hold();
+    let pushing = send(&live, 1).await;
+    disk.arrived(1).await;
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    let (was_answered, shown) = (pushing.is_finished(), live.committed.head());
+    disk.release();
+    assert!(!was_answered);
+    assert_eq!(shown, 0);
+    assert_eq!((acked(outcome(pushing).await), live.committed.head()), ((1, false), 1));
+}
+
 /// What a damaged log still tells is told; the rest is nobody's to write.
 #[tokio::test]
 async fn a_damaged_meet_reads_up_to_the_last_good_number_and_takes_nothing() {
