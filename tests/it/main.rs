@@ -20,6 +20,7 @@ mod descriptors;
 mod disk;
 mod finishing;
 mod full_disk;
+mod hostile;
 mod http2;
 mod injection;
 mod kills;
