@@ -36,6 +36,7 @@ mod recovery;
 mod reload;
 mod resends;
 mod secrecy;
+mod security;
 mod smoke;
 mod sockets;
 mod stories;
