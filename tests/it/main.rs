@@ -42,6 +42,7 @@ mod reload;
 mod repair;
 mod resends;
 mod secrecy;
+mod security;
 mod smoke;
 mod sockets;
 mod stories;
