@@ -22,6 +22,7 @@ use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
 
 use super::clock::Clock;
+use super::collecting::Collection;
 use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
@@ -38,6 +39,7 @@ pub(super) struct Writer {
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
     pub(super) uploads: Uploads,
+    pub(super) collecting: Collection,
     pub(super) desk: Desk,
 }
 
@@ -89,6 +91,8 @@ impl Writer {
         }
         match waiting.remove(0) {
             Order::Restore(restore) => self.restore(restore).await,
+            Order::Bring(bring) => self.bring(bring).await,
+            Order::Settle => self.settle().await,
             Order::Finish(finish) => {
                 self.finish(finish).await;
                 Some(self)
@@ -211,7 +215,12 @@ impl Desk {
         while let Some(recovery) = &self.recovery {
             tokio::select! {
                 came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
-                () = tokio::time::sleep_until(recovery.deadline()) => self.time_is_up().await,
+                () = tokio::time::sleep_until(recovery.deadline()) => {
+                    if self.time_is_up().await {
+                        waiting.push(Order::Settle);
+                        return true;
+                    }
+                }
             }
         }
         mailbox.recv_many(waiting, GROUP_MAX).await > 0
@@ -291,6 +300,6 @@ impl Desk {
         info!(meet = %self.id, "the disk works again: the meet takes updates");
         let mut desk = self;
         desk.wait_again();
-        Some(Writer { meet, log, uploads: Uploads::default(), desk })
+        Some(Writer { meet, log, uploads: Uploads::default(), collecting: Collection::default(), desk })
     }
 }

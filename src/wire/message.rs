@@ -157,6 +157,9 @@ pub struct MeetInfo {
     pub viewers: usize,
     /// Conflicts and privacy.
     pub settings: Settings,
+    /// `unproven` where nothing but its clients' word vouches for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<&'static str>,
     /// For editors: the newest ticket of this client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_ticket: Option<String>,
