@@ -1,7 +1,5 @@
 //! A log of 100,000 entries, far longer than any meet's, comes back.
 
-use std::time::Instant;
-
 use liftrelay::http::Options;
 use serde_json::{Value, json};
 
@@ -44,10 +42,8 @@ async fn a_hundred_thousand_entries_come_back_in_pages_from_two_clients_at_once(
     drop(server);
     for (what, pages) in [("proven", proven), ("unproven", unproven)] {
         let server = TestServer::with(Options { accept_unproven_restore: what == "unproven", ..options() }).await;
-        let started = Instant::now();
         let (one, two) = (desk.at(&server.url), other.at(&server.url));
         let (one_restored, two_restored) = tokio::join!(hand_back(&one, &pages[0]), hand_back(&two, &pages[1]));
-        println!("{what}: 2 clients with {ENTRIES} entries each, {:?}", started.elapsed());
         for restored in [one_restored, two_restored] {
             assert_eq!((&restored["serverSeqNum"], &restored["status"]), (&json!(ENTRIES), &json!("live")), "{what}");
             let client = one.with_token(restored["sessionToken"].as_str().unwrap());
