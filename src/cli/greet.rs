@@ -78,6 +78,11 @@ impl Greeting<'_> {
         if self.config.fsync() == Fsync::Never {
             warn!("--fsync never: a power cut loses what was acked; use it for benchmarks only");
         }
+        if self.config.accept_unproven_restore {
+            warn!(
+                "--accept-unproven-restore: whoever is first with the id of a meet that is not here sets its password and what is in it; leave it out again once your meets are back"
+            );
+        }
         if self.config.publish_to.is_exposed() {
             warn!("results are published by plain HTTP: dates of birth and addresses travel unencrypted; https:// would be right");
         }

@@ -37,7 +37,14 @@ pub(super) async fn create(State(app): State<Arc<App>>, _: MayCreate, Json(reque
 
 /// Makes a meet and opens its creator's session.
 pub(super) async fn create_meet(app: &App, request: CreateMeet) -> Result<Access, Problem> {
-    check(&request)?;
+    check(&request, "/thisLocationName")?;
+    let (spec, writer) = spec(app, request).await?;
+    let live = app.registry.create(spec).await?;
+    open_session(app, live, writer).await
+}
+
+/// What a checked request asks for, its password hashed, and who asks.
+pub(super) async fn spec(app: &App, request: CreateMeet) -> Result<(MeetSpec, Writer), Problem> {
     let password = app.passwords.hash(request.password).await.map_err(busy)?;
     let location = |spec: LocationSpec| Location { location_name: spec.location_name.into(), priority: spec.priority };
     let spec = MeetSpec {
@@ -46,9 +53,8 @@ pub(super) async fn create_meet(app: &App, request: CreateMeet) -> Result<Access
         locations: request.locations.into_iter().map(location).collect(),
         settings: request.settings,
     };
-    let live = app.registry.create(spec).await?;
     let writer = Writer { location_name: request.this_location_name.into(), client_id: client_id(request.client_id).into() };
-    open_session(app, live, writer).await
+    Ok((spec, writer))
 }
 
 /// Somebody who may create meets: where the operator asks for a key, only those who have it. Told before the body is read.
@@ -72,8 +78,8 @@ pub(super) fn may_create(app: &App, shown: Option<&str>) -> Result<(), Problem> 
     Err(Problem::new(Code::InvalidSession, detail))
 }
 
-/// Everything that is wrong with a request, at once.
-fn check(request: &CreateMeet) -> Result<(), Problem> {
+/// Everything that is wrong with a request, at once; `own` is where it names its own location.
+pub(super) fn check(request: &CreateMeet, own: &str) -> Result<(), Problem> {
     let mut errors = Vec::new();
     let mut wrong = |pointer: String, detail: String| errors.push(FieldError { pointer, detail });
     if let Err(error) = check_password(&request.password) {
@@ -95,7 +101,7 @@ fn check(request: &CreateMeet) -> Result<(), Problem> {
         }
     }
     if !names.contains(request.this_location_name.as_str()) {
-        wrong("/thisLocationName".to_owned(), "must be the name of one of the locations".to_owned());
+        wrong(own.to_owned(), "must be the name of one of the locations".to_owned());
     }
     // An empty meet name is the same as none.
     for (pointer, name) in
@@ -152,6 +158,7 @@ pub(super) async fn info(access: Access) -> Answer {
                 Some(needed_server_seq_num) => Some(ReadOnly::Damage { needed_server_seq_num }),
                 None => live.has_failed().then_some(ReadOnly::Disk),
             },
+            provenance: live.is_unproven().then_some("unproven"),
             recovery_ticket,
             ticket_version,
         })),

@@ -23,6 +23,7 @@ pub mod serve;
 mod sessions;
 mod socket;
 mod state;
+mod unproven;
 mod updates;
 mod view_keys;
 
@@ -83,6 +84,8 @@ pub struct Options {
     pub allow_origins: Vec<String>,
     /// Whose `X-Forwarded-For` counts.
     pub trusted_proxies: Vec<IpNet>,
+    /// Whether meets are taken back at the word of those who know their password, without this server's seal.
+    pub accept_unproven_restore: bool,
     /// Told by `/health/ready`; the store was opened with it, so it stays.
     pub fsync: Fsync,
     /// Metrics have an address of their own, so they are not among the routes for everyone.
@@ -102,6 +105,7 @@ impl Default for Options {
             create_key: None,
             allow_origins: Vec::new(),
             trusted_proxies: Vec::new(),
+            accept_unproven_restore: false,
             fsync: Fsync::Always,
             metrics_apart: false,
             max_connections: CONNECTIONS_MAX,

@@ -10,7 +10,7 @@ use crate::auth::roster::Holder;
 use crate::auth::ticket::Ticket;
 use crate::meet::chain::Cursor;
 use crate::meet::id::MeetId;
-use crate::meet::limits::{RESTORE_MAX_ENTRIES, SESSION_LIFE};
+use crate::meet::limits::{RESTORE_MAX_ENTRIES, SESSION_LIFE, UNPROVEN_MAX_BYTES, UNPROVEN_MAX_ENTRIES, UPLOADS_MAX};
 use crate::meet::restore::Handed;
 use crate::meet::update::Writer;
 use crate::relay::live::LiveMeet;
@@ -26,6 +26,7 @@ use super::access::{Access, Address, Editor, MeetInPath};
 use super::body::Json;
 use super::reply::{Answer, invalid_at, json};
 use super::sessions::{check_attempts, open_session};
+use super::unproven::{self, Claim};
 
 /// `POST /v1/meets/{meetId}/restore`
 pub(super) async fn post(
@@ -54,10 +55,11 @@ pub(super) async fn restore(
     address: IpAddr,
     mut request: RestoreMeet,
 ) -> Result<Message, Problem> {
-    let shown = request.recovery_ticket.take();
+    let (shown, claim) = (request.recovery_ticket.take(), Claim::of(&mut request)?);
     let editor = match access {
         Ok(access) => Ok(access.into_editor()?),
-        Err(problem) if matches!(problem.code, Code::InvalidSession | Code::StorageFailed) && shown.is_some() => Err(problem),
+        Err(problem) if problem.code == Code::InvalidSession && (shown.is_some() || claim.is_some()) => Err(problem),
+        Err(problem) if problem.code == Code::StorageFailed && shown.is_some() => Err(problem),
         Err(problem) => return Err(problem),
     };
     let meet = editor.as_ref().map_or(meet, |editor| Some(editor.access.live.id));
@@ -65,9 +67,15 @@ pub(super) async fn restore(
     let ticket = shown.and_then(|text| app.registry.ticket(&text)).zip(meet).filter(|(ticket, meet)| ticket.auth.meet_id == meet.digits());
     let page = read_page(request)?;
     let giver = match editor {
+        Ok(Editor { access, writer, .. }) if access.live.is_unproven() && access.live.check_recovered().is_err() => {
+            return unproven::bring(app, access.live, writer, address, page, false).await;
+        }
         Ok(editor) => member(editor, ticket.map(|(ticket, _)| ticket)).await?,
         Err(unknown) => {
             let Some((ticket, meet)) = ticket else {
+                if let Some(claim) = claim {
+                    return unproven::claim(app, meet, address, claim, page).await;
+                }
                 app.attempts.failed(meet, address);
                 return Err(unknown);
             };
@@ -130,11 +138,17 @@ async fn buy(app: &App, live: &Arc<LiveMeet>, ticket: Ticket) -> Result<Option<B
 }
 
 /// Why a page was not taken by a log with this head.
-fn refused(app: &App, meet: MeetId, address: IpAddr, restoration: Restoration, head: Cursor) -> Problem {
+pub(super) fn refused(app: &App, meet: MeetId, address: IpAddr, restoration: Restoration, head: Cursor) -> Problem {
     match restoration {
         Restoration::Taken { .. } | Restoration::Apart => {
             let detail = format!("these entries do not join the server's log, whose head is {head}; send the whole log from entry 1 on");
             Problem::new(Code::HistoryChanged, detail).with(Extra::HistoryChanged { cursor: head })
+        }
+        Restoration::Full => {
+            let detail = format!(
+                "the meet has collected as much as it holds without proof: {UNPROVEN_MAX_ENTRIES} entries, {UNPROVEN_MAX_BYTES} bytes and {UPLOADS_MAX} clients; try again when it is live"
+            );
+            Problem::new(Code::Overloaded, detail).retry_after(10)
         }
         Restoration::Finished => {
             let detail = "the meet is finished, and the page holds entries that it does not have; it takes no more";

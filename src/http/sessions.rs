@@ -42,6 +42,22 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
     if let Some(Err(error)) = request.client_id.as_deref().map(check_name) {
         return Err(invalid_at("/clientId", error.to_string()));
     }
+    let live = log_in(app, id, address, request.password, &request.location_name).await?;
+    let writer = Writer { location_name: request.location_name.into(), client_id: client_id(request.client_id).into() };
+    info!(meet = %live.id, location = ?writer.location_name, client = ?writer.client_id, %address, "joined");
+    let member = open_session(app, live, writer).await?;
+    app.metrics.meets.login(metrics::Login::Ok);
+    Ok(member)
+}
+
+/// Opens a meet for whoever knows its password and one of its locations.
+pub(super) async fn log_in(
+    app: &App,
+    id: Option<MeetId>,
+    address: IpAddr,
+    password: String,
+    location: &str,
+) -> Result<Arc<LiveMeet>, Problem> {
     check_attempts(app, id, address)?;
     // An unknown meet costs a hash too, so that ids cannot be told by time.
     let live = match id {
@@ -50,7 +66,7 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
     };
     let stored = live.as_ref().map(|live| live.roster().auth().password.clone());
     let counted = |result| app.metrics.meets.login(result);
-    let login = app.passwords.verify(request.password, stored).await.map_err(|full| {
+    let login = app.passwords.verify(password, stored).await.map_err(|full| {
         counted(metrics::Login::Busy);
         busy(full)
     })?;
@@ -62,18 +78,14 @@ pub(super) async fn join_meet(app: &App, id: Option<MeetId>, address: IpAddr, re
         warn!(meet = ?id, %address, "a login failed");
         return Err(rejected("invalid meetId/Password", "meet id and password do not go together; a meet id has nine digits"));
     };
-    if live.roster().location(&request.location_name).is_none() {
+    if live.roster().location(location).is_none() {
         counted(metrics::Login::NoLocation);
         return Err(rejected("invalid locationName", "the meet has no location of that name; names count letter by letter"));
     }
     if let Some(renewed) = renewed {
         live.edit_roster(move |roster| roster.renew_password(*renewed)).await?;
     }
-    let writer = Writer { location_name: request.location_name.into(), client_id: client_id(request.client_id).into() };
-    info!(meet = %live.id, location = ?writer.location_name, client = ?writer.client_id, %address, "joined");
-    let member = open_session(app, live, writer).await?;
-    counted(metrics::Login::Ok);
-    Ok(member)
+    Ok(live)
 }
 
 /// Refuses an address that has failed too often.

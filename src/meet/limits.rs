@@ -38,6 +38,10 @@ pub const RESTORE_MAX_ENTRIES: usize = 10_000;
 pub const UPLOADS_MAX: usize = 64;
 /// How long a meet that comes back from its clients waits for the others once one has handed back its whole log: two reconnects of a browser.
 pub const RECOVERY_WAIT: Duration = Duration::from_secs(10);
+/// Entries that one meet collects from all its clients while no key vouches for them: ten clients with the largest log that is foreseen.
+pub const UNPROVEN_MAX_ENTRIES: usize = 1_000_000;
+/// Bytes of those entries, as they are stored; they are held in memory until the meet takes updates.
+pub const UNPROVEN_MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.

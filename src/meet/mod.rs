@@ -22,6 +22,7 @@ pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod time;
+pub mod unproven;
 pub mod update;
 pub mod value;
 pub mod word;

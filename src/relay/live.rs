@@ -26,7 +26,7 @@ use crate::wire::message::Status;
 use super::clock::Clock;
 use super::committed::Committed;
 use super::mending::Damaged;
-use super::orders::{Finish, Order, Push, Restoration, Restore};
+use super::orders::{Bring, Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
 use super::recovery::{Recovery, RecoveryFile};
 use super::replay::{Replayed, Tail, write};
@@ -67,6 +67,8 @@ pub struct LiveMeet {
     touched: AtomicI64,
     /// When the meet was made anew from what clients had; `None` for one that was never lost.
     recovered_at: Option<Timestamp>,
+    /// Whether nothing but its clients' word vouches for it.
+    is_unproven: bool,
     /// Version of the newest ticket that clients have brought to it.
     adopted: AtomicU64,
     /// Cancelled when the meet is taken away from its readers.
@@ -97,7 +99,9 @@ impl LiveMeet {
             committed.finish(finished_at);
         }
         let recovered_at = recovery.as_ref().map(|file| file.recovered_at);
-        let recovery = recovery.filter(RecoveryFile::is_going_on).filter(|_| finished_at.is_none()).map(Recovery::new);
+        let is_unproven = recovery.as_ref().is_some_and(|file| file.unproven);
+        let recovery = recovery.filter(RecoveryFile::is_going_on).filter(|_| finished_at.is_none());
+        let recovery = recovery.map(|file| Recovery::resumed(file, committed.head()));
         committed.set_recovering(recovery.is_some());
         let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
@@ -136,6 +140,7 @@ impl LiveMeet {
             clock,
             touched,
             recovered_at,
+            is_unproven,
             adopted,
             ended,
         }
@@ -179,6 +184,23 @@ impl LiveMeet {
         restoration.await.unwrap_or(Err(Fault::Internal))
     }
 
+    /// Gives the writer a page of a log that no key vouches for. While the meet is recovering it is only collected.
+    ///
+    /// # Errors
+    /// [`Fault`]; after [`Fault::StorageFailed`] the entries may be in the log or not.
+    pub async fn bring(&self, by: update::Writer, page: Handed) -> Result<Restoration, Fault> {
+        let (reply, restoration) = oneshot::channel();
+        let auth = Arc::clone(self.roster().auth());
+        let locations = auth.locations.iter().map(|location| (location.location_name.clone(), location.priority)).collect();
+        self.order(Order::Bring(Bring { by, page, locations, reply, _pending: Arc::clone(&self.pending) }))?;
+        restoration.await.unwrap_or(Err(Fault::Internal))
+    }
+
+    /// Whether nothing but its clients' word vouches for this meet.
+    pub fn is_unproven(&self) -> bool {
+        self.is_unproven
+    }
+
     /// Refuses what would change a meet that comes back from its clients, its log aside.
     ///
     /// # Errors
@@ -194,7 +216,8 @@ impl LiveMeet {
 
     /// Whether a ticket was made before this meet was lost, so that its holder may hand back what it has.
     pub(super) fn was_lost_after(&self, ticket: &Ticket) -> bool {
-        self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
+        // Nothing that was brought without proof has this server's chain.
+        !self.is_unproven && self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
     }
 
     /// Takes over what a ticket says, where the meet comes back and nobody has brought a newer one.

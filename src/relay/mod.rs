@@ -10,6 +10,7 @@
 //! so do the logs that clients hand back to a server that has lost some of its own.
 
 pub mod clock;
+mod collecting;
 pub mod committed;
 mod finished;
 pub mod follower;

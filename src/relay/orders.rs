@@ -1,5 +1,6 @@
 //! What a meet's mailbox holds.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,9 @@ pub(super) enum Order {
     Push(Push),
     Finish(Finish),
     Restore(Restore),
+    Bring(Bring),
+    /// Nobody is waited for any longer: what was brought is applied.
+    Settle,
 }
 
 /// A batch on its way to the writer.
@@ -47,6 +51,17 @@ pub(super) struct Restore {
     pub(super) _pending: Pending,
 }
 
+/// A page of a log that no key vouches for.
+pub(super) struct Bring {
+    /// Whose log it is.
+    pub(super) by: Writer,
+    pub(super) page: Handed,
+    /// Every location, each of which may bring something, with its priority.
+    pub(super) locations: HashMap<Box<str>, i64>,
+    pub(super) reply: oneshot::Sender<Result<Restoration, Fault>>,
+    pub(super) _pending: Pending,
+}
+
 /// What became of a page that a client handed back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restoration {
@@ -61,6 +76,8 @@ pub enum Restoration {
     Finished,
     /// The chain is not what this server's key gives.
     Forged,
+    /// The meet has collected as much as it may.
+    Full,
 }
 
 /// Keeps the meet open until an order is answered, even where nobody waits for the answer any more.
@@ -73,6 +90,8 @@ impl Order {
             Order::Push(push) => drop(push.reply.send(Err(fault))),
             Order::Finish(finish) => drop(finish.reply.send(Err(fault))),
             Order::Restore(restore) => drop(restore.reply.send(Err(fault))),
+            Order::Bring(bring) => drop(bring.reply.send(Err(fault))),
+            Order::Settle => {}
         }
     }
 }

@@ -33,11 +33,19 @@ pub(super) struct RecoveryFile {
     pub(super) recovered_at: Timestamp,
     /// `None` while clients hand back what they have.
     live_since: Option<Timestamp>,
+    /// Whether nothing but their word vouches for it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) unproven: bool,
 }
 
 impl RecoveryFile {
     pub(super) fn new(recovered_at: Timestamp) -> RecoveryFile {
-        RecoveryFile { version: VERSION, recovered_at, live_since: None }
+        RecoveryFile { version: VERSION, recovered_at, live_since: None, unproven: false }
+    }
+
+    /// Of a meet that nothing but its clients' word vouches for.
+    pub(super) fn unproven(recovered_at: Timestamp) -> RecoveryFile {
+        RecoveryFile { unproven: true, ..RecoveryFile::new(recovered_at) }
     }
 
     /// What is known about a stored meet's recovery; `None` for one that was never lost.
@@ -75,6 +83,13 @@ impl Recovery {
         Recovery { file, answered: HashSet::new(), deadline: Instant::now() + RECOVERY_WAIT }
     }
 
+    /// Of a meet that was opened again with this many entries. What no key vouches for comes into the log all at once, so then nobody is waited for.
+    pub(super) fn resumed(file: RecoveryFile, head: u64) -> Recovery {
+        let is_applied = file.unproven && head > 0;
+        let recovery = Recovery::new(file);
+        if is_applied { Recovery { deadline: Instant::now(), ..recovery } } else { recovery }
+    }
+
     /// When it is over at the latest.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
@@ -101,19 +116,30 @@ impl Desk {
         }
     }
 
-    /// Nobody is waited for any longer, unless nobody has brought anything yet.
-    pub(super) async fn time_is_up(&mut self) {
+    /// A page was collected that no key vouches for. Tells whether all that were waited for have brought theirs.
+    pub(super) fn brought(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
+        self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected))
+    }
+
+    /// Nobody is waited for any longer, unless nobody has brought anything yet. Tells whether what was collected has to be applied first.
+    pub(super) async fn time_is_up(&mut self) -> bool {
         let is_empty = self.committed.head() == 0;
         match &mut self.recovery {
             Some(recovery) if is_empty && recovery.answered.is_empty() => recovery.deadline = Instant::now() + RECOVERY_WAIT,
+            Some(recovery) if recovery.file.unproven => return true,
             _ => self.go_live().await,
         }
+        false
     }
 
     /// The disk works again: clients that could hand nothing back get their time.
     pub(super) fn wait_again(&mut self) {
         if let Some(recovery) = &mut self.recovery {
             recovery.deadline = Instant::now() + RECOVERY_WAIT;
+            if recovery.file.unproven {
+                // What was collected is gone with the writer's memory.
+                recovery.answered.clear();
+            }
         }
     }
 

@@ -129,6 +129,23 @@ impl Registry {
     /// # Errors
     /// [`Fault`]
     pub async fn create_as(&self, id: MeetId, spec: Arc<MeetSpec>) -> Result<Option<Arc<LiveMeet>>, Fault> {
+        let made = self.make(id, self.plan(id, &spec, None)).await?;
+        if made.is_some() {
+            self.metrics.meets.created();
+        }
+        Ok(made)
+    }
+
+    /// Makes a meet anew, for clients that bring it back without any proof; `None` where the id is taken.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub async fn create_unproven(&self, id: MeetId, spec: &MeetSpec) -> Result<Option<Arc<LiveMeet>>, Fault> {
+        let recovery = RecoveryFile::unproven(self.clock.now());
+        self.make(id, self.plan(id, spec, Some(recovery))).await
+    }
+
+    fn plan(&self, id: MeetId, spec: &MeetSpec, recovery: Option<RecoveryFile>) -> Plan {
         let (nonce, created_at) = (random_bytes(), self.clock.now());
         let chain = self.key.chain_start(id, &nonce);
         let auth = AuthFile {
@@ -144,12 +161,7 @@ impl Registry {
             clients: Vec::new(),
             ticket_version: 1,
         };
-        let plan = Plan { auth, header: Header::new(id, chain, nonce, created_at), recovery: None };
-        let made = self.make(id, plan).await?;
-        if made.is_some() {
-            self.metrics.meets.created();
-        }
-        Ok(made)
+        Plan { auth, header: Header::new(id, chain, nonce, created_at), recovery }
     }
 
     /// Makes a meet under this id; `None` where the id is taken.

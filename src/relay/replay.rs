@@ -22,7 +22,6 @@ use super::live::Parts;
 use super::mending::Mending;
 use super::orders::Order;
 use super::recovery::RecoveryFile;
-use super::restoring::Uploads;
 use super::writer::{Desk, Writer};
 
 /// A meet as its log tells it.
@@ -157,12 +156,11 @@ fn replay_record(meet: &mut Meet, record: StoredRecord) -> Result<Record, crate:
 
 /// The task of a meet's writer.
 pub(super) async fn write(desk: Desk, meet: Meet, tail: Tail, mut mailbox: mpsc::Receiver<Order>) {
-    let uploads = Uploads::default();
     let writer = match tail {
-        Tail::Sound(log) => Writer { meet, log, uploads, mending: None, desk },
+        Tail::Sound(log) => Writer::new(meet, log, desk),
         Tail::Damaged(mending) => {
             let log = LogWriter::new(Box::new(Closed), Encoder::default(), meet.log().head());
-            Writer { meet, log, uploads, mending: Some(mending), desk }
+            Writer { mending: Some(mending), ..Writer::new(meet, log, desk) }
         }
         Tail::Unwritable => match desk.wait_for_the_disk(Vec::new(), &mut mailbox).await {
             Some(writer) => writer,

@@ -23,6 +23,7 @@ use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
 
 use super::clock::Clock;
+use super::collecting::Collection;
 use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
@@ -42,6 +43,7 @@ pub(super) struct Writer {
     pub(super) uploads: Uploads,
     /// Of a damaged log.
     pub(super) mending: Option<Mending>,
+    pub(super) collecting: Collection,
     pub(super) desk: Desk,
 }
 
@@ -65,6 +67,10 @@ pub(super) struct Desk {
 }
 
 impl Writer {
+    pub(super) fn new(meet: Meet, log: LogWriter, desk: Desk) -> Writer {
+        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting: Collection::default(), desk }
+    }
+
     /// Every round: all that waits, one append, one sync, publish, answer.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
@@ -94,6 +100,8 @@ impl Writer {
         }
         match waiting.remove(0) {
             Order::Restore(restore) => self.restore(restore).await,
+            Order::Bring(bring) => self.bring(bring).await,
+            Order::Settle => self.settle().await,
             Order::Finish(finish) => {
                 self.finish(finish).await;
                 Some(self)
@@ -225,7 +233,12 @@ impl Desk {
         while let Some(recovery) = &self.recovery {
             tokio::select! {
                 came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
-                () = tokio::time::sleep_until(recovery.deadline()) => self.time_is_up().await,
+                () = tokio::time::sleep_until(recovery.deadline()) => {
+                    if self.time_is_up().await {
+                        waiting.push(Order::Settle);
+                        return true;
+                    }
+                }
             }
         }
         mailbox.recv_many(waiting, GROUP_MAX).await > 0
@@ -305,6 +318,6 @@ impl Desk {
         info!(meet = %self.id, "the disk works again: the meet takes updates");
         let mut desk = self;
         desk.wait_again();
-        Some(Writer { meet, log, uploads: Uploads::default(), mending: None, desk })
+        Some(Writer::new(meet, log, desk))
     }
 }

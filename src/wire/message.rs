@@ -160,6 +160,9 @@ pub struct MeetInfo {
     /// Why it takes no updates, where it does not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub read_only: Option<ReadOnly>,
+    /// `unproven` where nothing but its clients' word vouches for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provenance: Option<&'static str>,
     /// For editors: the newest ticket of this client.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub recovery_ticket: Option<String>,

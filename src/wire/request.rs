@@ -37,7 +37,7 @@ pub struct CreateMeet {
 }
 
 /// One location of [`CreateMeet`].
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LocationSpec {
     /// Its name.
@@ -192,6 +192,20 @@ pub struct PublishMeet {
 pub struct RestoreMeet {
     /// What a client shows that the server does not know any more.
     pub recovery_ticket: Option<String>,
+    /// Where the key is lost as well: what joining takes.
+    #[serde(alias = "Password")]
+    pub password: Option<String>,
+    /// With a password: which location the client writes for.
+    pub location_name: Option<String>,
+    /// With a password: everyone who may write, with priorities.
+    #[serde(default, deserialize_with = "maybe_objects")]
+    pub locations: Option<Vec<LocationSpec>>,
+    /// With a password: a name for people.
+    pub meet_name: Option<String>,
+    /// With a password: the client's id, as in joining.
+    pub client_id: Option<String>,
+    /// With a password: the operator's key, on a server that wants one for creating meets.
+    pub create_key: Option<String>,
     /// Entries as they were relayed, numbered without gaps.
     #[serde(default, deserialize_with = "objects")]
     pub updates: Vec<EntryFields>,
@@ -232,6 +246,11 @@ fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<T,
 fn objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Vec<T>, D::Error> {
     let objects = Vec::<FromObject<T>>::deserialize(input)?;
     Ok(objects.into_iter().map(|FromObject(value)| value).collect())
+}
+
+fn maybe_objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<Option<Vec<T>>, D::Error> {
+    let objects = Option::<Vec<FromObject<T>>>::deserialize(input)?;
+    Ok(objects.map(|objects| objects.into_iter().map(|FromObject(value)| value).collect()))
 }
 
 fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Box<RawValue>>, D::Error> {

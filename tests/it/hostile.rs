@@ -48,10 +48,22 @@ async fn keys_that_would_harm_readers_refuse_their_update_alone() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
     desk.set("list", json!([1, 2])).await;
-    let keys = ["__proto__", "a.__proto__.b", "a[\"__proto__\"]", "list[9007199254740991]", "list[3]", "list[99999999999999999999999]", "list[-1]"];
+    let keys = [
+        "__proto__",
+        "a.__proto__.b",
+        "a[\"__proto__\"]",
+        "list[9007199254740991]",
+        "list[3]",
+        "list[99999999999999999999999]",
+        "list[-1]",
+    ];
     for key in keys {
         let reply = desk.push(json!([{"updateKey": key, "updateValue": 1}, {"updateKey": "good", "updateValue": key}])).await.expect(200);
-        assert_eq!((reply["updatesRejected"].as_array().unwrap().len(), reply["updateAcks"].as_array().unwrap().len()), (1, 1), "{key}: {reply}");
+        assert_eq!(
+            (reply["updatesRejected"].as_array().unwrap().len(), reply["updateAcks"].as_array().unwrap().len()),
+            (1, 1),
+            "{key}: {reply}"
+        );
     }
     for value in ["{\"__proto__\":1}", "{\"a\":[{\"__proto__\":{\"admin\":true}}]}"] {
         let text = format!(r#"{{"updates":[{{"updateKey":"v","updateValue":{value}}}]}}"#);

@@ -22,8 +22,9 @@ use crate::publish::destination::Destination;
 use crate::store::files::Fsync;
 
 /// Options that a reload applies; the others need a restart.
-pub(super) const RELOADED: [&str; 8] = [
+pub(super) const RELOADED: [&str; 9] = [
     "create-key",
+    "accept-unproven-restore",
     "allow-origin",
     "trusted-proxy",
     "tls-cert",
@@ -74,6 +75,12 @@ pub(super) struct ServeArgs {
     #[arg(long, env = "LIFTRELAY_CREATE_KEY", value_name = "KEY", value_parser = values::key, hide_env_values = true, help_heading = "Access")]
     #[serde(deserialize_with = "values::key_in_file")]
     create_key: Option<String>,
+
+    /// Take meets back from clients at their word, where the server key is lost: whoever is first with a meet's id sets its password.
+    /// For the day of the loss only
+    #[arg(long, env = "LIFTRELAY_ACCEPT_UNPROVEN_RESTORE", help_heading = "Access")]
+    #[serde(deserialize_with = "values::flag_in_file")]
+    accept_unproven_restore: bool,
 
     /// Pages from this origin may use sessions; may be repeated
     #[arg(
@@ -192,6 +199,7 @@ pub(super) struct Config {
     pub(super) server_key_file: Option<PathBuf>,
     fsync: FsyncArg,
     create_key: Option<String>,
+    pub(super) accept_unproven_restore: bool,
     allow_origin: Vec<String>,
     trusted_proxy: Vec<IpNet>,
     pub(super) publish_to: Destination,
@@ -226,6 +234,7 @@ impl ServeArgs {
             server_key_file: args.server_key_file.or(file.server_key_file),
             fsync: args.fsync.or(file.fsync).unwrap_or_default(),
             create_key: args.create_key.or(file.create_key),
+            accept_unproven_restore: args.accept_unproven_restore || file.accept_unproven_restore,
             allow_origin: either(args.allow_origin, file.allow_origin),
             trusted_proxy: either(args.trusted_proxy, file.trusted_proxy),
             publish_to: args.publish_to.or(file.publish_to).unwrap_or_default(),
@@ -261,6 +270,7 @@ impl Config {
     pub(super) fn options(&self) -> Options {
         Options {
             create_key: self.create_key.clone(),
+            accept_unproven_restore: self.accept_unproven_restore,
             allow_origins: self.allow_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             fsync: self.fsync(),

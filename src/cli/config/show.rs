@@ -60,7 +60,7 @@ mod tests {
         let text = "listen = \"[::1]:9000\"\ndata-dir = \"/a \\\"b\\\"\"\ntrusted-proxy = [\"10.0.0.0/8\", \"::1/128\"]\n\
             allow-origin = [\"https://a.example.org\"]\ndemo = true\ndemo-speed = 7\nfsync = \"never\"\nlog = \"json\"\nmax-connections = 5\n\
             tls-cert = \"c\"\ntls-key = \"k\"\nfailed-logins-per-meet = 3\nfailed-logins-per-address = 4\nserver-key-file = \"s\"\nready-file = \"r\"\nmetrics-listen = \"127.0.0.1:9000\"\n\
-            publish-to = \"/srv/results\"\nkeep-finished = 30\n";
+            publish-to = \"/srv/results\"\nkeep-finished = 30\naccept-unproven-restore = true\n";
         std::fs::write(&path, text).unwrap();
         let args = ServeArgs { config: Some(path.clone()), ..ServeArgs::default() };
         let config = args.resolve().unwrap();

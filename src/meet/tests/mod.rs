@@ -14,4 +14,5 @@ mod resends;
 mod restore;
 mod scripts;
 mod tree;
+mod unproven;
 mod vectors;

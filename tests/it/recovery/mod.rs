@@ -4,8 +4,10 @@ mod behind;
 mod crashes;
 mod forked;
 mod gone;
+mod long;
 mod refused;
 mod tickets;
+mod unproven;
 
 use std::fs;
 use std::path::{Path, PathBuf};
