@@ -167,5 +167,6 @@ pub(super) async fn write(desk: Desk, meet: Meet, tail: Tail, mut mailbox: mpsc:
             None => return,
         },
     };
-    writer.run(mailbox).await;
+    // On the heap: a task for each open meet is small while it waits.
+    Box::pin(writer.run(mailbox)).await;
 }

@@ -3,6 +3,7 @@
 mod damage;
 mod duties;
 mod folders;
+mod images;
 mod impostors;
 mod unclean;
 

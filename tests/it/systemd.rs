@@ -81,16 +81,19 @@ async fn the_manager_hears_of_start_reload_and_end() {
 #[tokio::test]
 async fn the_watchdog_hears_of_a_server_that_is_well_and_of_no_other() {
     let folder = tempdir().unwrap();
-    let (manager, process) = start(folder.path(), &[("WATCHDOG_USEC", "400000")]);
+    let mode = folder.path().join("mode");
+    let text = |path: &Path| path.to_str().unwrap().to_owned();
+    let (shim, data, mode_file) = (text(crate::disk::shim()), text(&folder.path().join("data")), text(&mode));
+    let environment = [("WATCHDOG_USEC", "400000"), ("LD_PRELOAD", &*shim), ("DISK_FOLDER", &*data), ("DISK_MODE", &*mode_file)];
+    let (manager, process) = start(folder.path(), &environment);
     for _ in 0..5 {
         manager.hears("WATCHDOG=1");
     }
-    // Opening a pipe for writing waits until somebody reads.
-    let pipe = folder.path().join("data/.probe");
-    while !Command::new("mkfifo").arg(&pipe).status().unwrap().success() {}
+    // A disk that neither answers nor fails.
+    std::fs::write(&mode, "hang").unwrap();
     manager.hears_nothing_for(Duration::from_secs(2));
     process.stranger().get("/health/live").await.expect(200);
-    std::fs::OpenOptions::new().read(true).open(&pipe).unwrap();
+    std::fs::remove_file(&mode).unwrap();
     manager.hears("WATCHDOG=1");
     process.stop();
 }

@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use crate::support::process::{Process, liftrelay};
 
 /// The shim, built once for all tests of this run.
-fn shim() -> &'static Path {
+pub fn shim() -> &'static Path {
     static BUILT: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = BUILT.get_or_init(|| {
         let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,8 @@
 /* A disk that fails, or forgets what was not synced, below one folder: preloaded into a server by tests.
  *
  * DISK_FOLDER   only files below it are touched
- * DISK_MODE     a file whose text says what happens now: "", "eio-write", "short", "torn", "enospc", "eio-sync"
+ * DISK_MODE     a file whose text says what happens now: "", "eio-write", "short", "torn", "enospc", "eio-sync",
+ *               "hang"
  * DISK_LEDGER   a file that gets a line "INODE SIZE" for each sync that succeeded: what a power cut leaves at least
  */
 #define _GNU_SOURCE
@@ -53,6 +54,11 @@ static int mode_is(const char *wanted) {
     return strcmp(text, wanted) == 0;
 }
 
+static void wait_while_it_hangs(void) {
+    while (mode_is("hang"))
+        usleep(10000);
+}
+
 static int fail(int error) {
     errno = error;
     return -1;
@@ -61,6 +67,7 @@ static int fail(int error) {
 ssize_t write(int fd, const void *bytes, size_t count) {
     if (!is_ours(fd))
         return real_write(fd, bytes, count);
+    wait_while_it_hangs();
     if (mode_is("eio-write"))
         return fail(EIO);
     if (mode_is("enospc"))
@@ -78,6 +85,7 @@ ssize_t write(int fd, const void *bytes, size_t count) {
 static int sync_with(int fd, int (*real)(int)) {
     if (!is_ours(fd))
         return real(fd);
+    wait_while_it_hangs();
     if (mode_is("eio-sync"))
         return fail(EIO);
     struct stat facts;

@@ -1,0 +1,100 @@
+//! A real journal as a bad disk may leave it, sampled: cut anywhere, sectors zeroed, stale or swapped, bits flipped, lines lost
+//! or doubled. What is read back is an exact prefix, and whatever had been durable is never cut without a word.
+//!
+//! `IMAGES=10000000 cargo test --release --lib images -- --nocapture` is a campaign; `SEED` repeats one.
+
+use crate::store::scan::{Rest, scan};
+
+use super::{all_told, written};
+
+/// Images of a run in the suite.
+const IMAGES: u64 = 2_000;
+/// What disks write at once.
+const SECTOR: usize = 512;
+
+/// Numbers that a seed decides (SplitMix64).
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
+    }
+}
+
+/// Updates of a real meet, a few in each batch.
+fn real_log() -> super::WrittenLog {
+    let trace = include_str!("../../../tests/data/lbs-25.updates.jsonl");
+    let updates: Vec<serde_json::Value> = trace.lines().take(160).map(|line| serde_json::from_str(line).unwrap()).collect();
+    let text = |update: &serde_json::Value| (update["updateKey"].as_str().unwrap().to_owned(), update["updateValue"].to_string());
+    let texts: Vec<(String, String)> = updates.iter().filter(|update| update["op"].is_null()).map(text).collect();
+    let pairs: Vec<(&str, &str)> = texts.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+    let batches: Vec<&[(&str, &str)]> = pairs.chunks(3).collect();
+    written(&batches)
+}
+
+/// Does one kind of harm to a log.
+fn harm(log: &[u8], dice: &mut Dice) -> Vec<u8> {
+    let mut bytes = log.to_vec();
+    let sectors = bytes.len() / SECTOR;
+    let sector = |number: usize| number * SECTOR..(number + 1) * SECTOR;
+    match dice.below(6) {
+        0 => bytes.truncate(dice.below(log.len())),
+        1 => bytes[sector(dice.below(sectors))].fill(0),
+        2 => {
+            let (from, to) = (sector(dice.below(sectors)), sector(dice.below(sectors)));
+            bytes.copy_within(from, to.start);
+        }
+        3 => {
+            let bit = dice.below(bytes.len() * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        4 => {
+            let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
+            let (lost, doubled) = (dice.below(lines.len()), dice.below(lines.len()));
+            let kept = lines.iter().enumerate().filter(|(number, _)| *number != lost);
+            return kept.flat_map(|(number, line)| if number == doubled { [*line, *line].concat() } else { line.to_vec() }).collect();
+        }
+        // An append that the power cut: a stretch of it is there, the rest is what lay there before.
+        _ => {
+            let (start, end) = (dice.below(bytes.len()), dice.below(bytes.len()));
+            bytes.truncate(start.max(end));
+            bytes[start.min(end)..].fill(0);
+        }
+    }
+    bytes
+}
+
+#[test]
+fn whatever_a_disk_does_to_a_real_log_nothing_changes_silently() {
+    let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let (images, seed) = (number("IMAGES").unwrap_or(IMAGES), number("SEED").unwrap_or(1));
+    let log = real_log();
+    let all = all_told(&scan(&log.bytes).unwrap());
+    let (mut dice, started) = (Dice(seed), std::time::Instant::now());
+    let [mut whole, mut torn, mut damaged, mut headless] = [0_u64; 4];
+    for image in 0..images {
+        let bytes = harm(&log.bytes, &mut dice);
+        let Ok(found) = scan(&bytes) else {
+            headless += 1;
+            continue;
+        };
+        let told = all_told(&found);
+        assert_eq!(told, all[..told.len()], "image {image} of seed {seed}");
+        match &found.rest {
+            Rest::Nothing => whole += 1,
+            Rest::TornTail { .. } => torn += 1,
+            Rest::Damage(damage) => {
+                damaged += 1;
+                assert!(damage.had.upto >= damage.last_good, "image {image} of seed {seed}");
+            }
+        }
+    }
+    let took = started.elapsed();
+    eprintln!(
+        "{images} images in {took:.0?}: {whole} whole, {torn} torn, {damaged} damaged, {headless} without a first line; all exact prefixes"
+    );
+    assert!(torn > 0 && damaged > 0 && headless > 0, "the harm is of every kind");
+}
