@@ -83,13 +83,13 @@ async fn the_watchdog_hears_of_a_server_that_is_well_and_of_no_other() {
     let folder = tempdir().unwrap();
     let mode = folder.path().join("mode");
     let text = |path: &Path| path.to_str().unwrap().to_owned();
-    let (shim, data, mode_file) = (text(crate::disk::shim()), text(&folder.path().join("data")), text(&mode));
+    let (shim, data, mode_file) = (text(crate::disk::shim()), text(&folder.path().join("data/.probe")), text(&mode));
     let environment = [("WATCHDOG_USEC", "400000"), ("LD_PRELOAD", &*shim), ("DISK_FOLDER", &*data), ("DISK_MODE", &*mode_file)];
     let (manager, process) = start(folder.path(), &environment);
     for _ in 0..5 {
         manager.hears("WATCHDOG=1");
     }
-    // A disk that neither answers nor fails.
+    // A disk that neither answers nor fails. Only the probe meets it here, so that the rest of the server goes on.
     std::fs::write(&mode, "hang").unwrap();
     manager.hears_nothing_for(Duration::from_secs(2));
     process.stranger().get("/health/live").await.expect(200);
