@@ -68,6 +68,7 @@ fn harm(log: &[u8], dice: &mut Dice) -> Vec<u8> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "a campaign wants its figures")]
 fn whatever_a_disk_does_to_a_real_log_nothing_changes_silently() {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
     let (images, seed) = (number("IMAGES").unwrap_or(IMAGES), number("SEED").unwrap_or(1));
