@@ -26,7 +26,7 @@ use super::access::{Access, Address, Editor, MeetInPath};
 use super::body::Json;
 use super::reply::{Answer, invalid_at, json};
 use super::sessions::{check_attempts, open_session};
-use super::unproven::{self, Claim};
+use super::unproven::{self, Shown};
 
 /// `POST /v1/meets/{meetId}/restore`
 pub(super) async fn post(
@@ -55,7 +55,7 @@ pub(super) async fn restore(
     address: IpAddr,
     mut request: RestoreMeet,
 ) -> Result<Message, Problem> {
-    let (shown, claim) = (request.recovery_ticket.take(), Claim::of(&mut request)?);
+    let (shown, claim) = (request.recovery_ticket.take(), Shown::of(&mut request));
     let editor = match access {
         Ok(access) => Ok(access.into_editor()?),
         Err(problem) if problem.code == Code::InvalidSession && (shown.is_some() || claim.is_some()) => Err(problem),

@@ -24,8 +24,41 @@ use super::reply::invalid_at;
 use super::restore::refused;
 use super::sessions::{client_id, log_in, open_session};
 
+/// A claim as it was sent. What it lacks is told only where it counts.
+pub(super) struct Shown {
+    password: String,
+    location_name: Option<String>,
+    locations: Option<Vec<LocationSpec>>,
+    meet_name: Option<String>,
+    client_id: Option<String>,
+    create_key: Option<String>,
+}
+
+impl Shown {
+    /// What a request claims; `None` for one without a password.
+    pub(super) fn of(request: &mut RestoreMeet) -> Option<Shown> {
+        Some(Shown {
+            password: request.password.take()?,
+            location_name: request.location_name.take(),
+            locations: request.locations.take(),
+            meet_name: request.meet_name.take(),
+            client_id: request.client_id.take(),
+            create_key: request.create_key.take(),
+        })
+    }
+
+    fn claim(self) -> Result<Claim, Problem> {
+        let Shown { password, location_name, locations, meet_name, client_id, create_key } = self;
+        let missing =
+            |what: &str| invalid_at(format!("/{what}"), format!("missing; whoever sends a password to restore a meet sends {what} too"));
+        let location_name = location_name.ok_or_else(|| missing("locationName"))?;
+        let locations = locations.ok_or_else(|| missing("locations"))?;
+        Ok(Claim { password, location_name, locations, meet_name, client_id, create_key })
+    }
+}
+
 /// What stands in place of a proof.
-pub(super) struct Claim {
+struct Claim {
     password: String,
     location_name: String,
     locations: Vec<LocationSpec>,
@@ -35,21 +68,6 @@ pub(super) struct Claim {
 }
 
 impl Claim {
-    /// What a request claims; `None` for one without a password.
-    pub(super) fn of(request: &mut RestoreMeet) -> Result<Option<Claim>, Problem> {
-        let Some(password) = request.password.take() else { return Ok(None) };
-        let missing =
-            |what: &str| invalid_at(format!("/{what}"), format!("missing; whoever sends a password to restore a meet sends {what} too"));
-        Ok(Some(Claim {
-            password,
-            location_name: request.location_name.take().ok_or_else(|| missing("locationName"))?,
-            locations: request.locations.take().ok_or_else(|| missing("locations"))?,
-            meet_name: request.meet_name.take(),
-            client_id: request.client_id.take(),
-            create_key: request.create_key.take(),
-        }))
-    }
-
     /// The meet as this client would have created it.
     fn creation(&self) -> CreateMeet {
         CreateMeet {
@@ -76,12 +94,13 @@ impl Claim {
 }
 
 /// Takes a page from whoever knows the password of a meet that came back unproven. The first one makes the meet anew.
-pub(super) async fn claim(app: &App, meet: Option<MeetId>, address: IpAddr, claim: Claim, page: Handed) -> Result<Message, Problem> {
+pub(super) async fn claim(app: &App, meet: Option<MeetId>, address: IpAddr, shown: Shown, page: Handed) -> Result<Message, Problem> {
     if !app.options().accept_unproven_restore {
         let detail = "this server takes a log back for its own key's seal alone: show a session or a recovery ticket of it. \
             Where the key is lost, its operator can start it with --accept-unproven-restore, and clients bring the meet back with its password";
         return Err(Problem::new(Code::InvalidSession, detail));
     }
+    let claim = shown.claim()?;
     let id = meet.ok_or_else(|| invalid_at("/meetId", "not a meet id; one has nine digits"))?;
     check(&claim.creation(), "/locationName")?;
     check_names(&page)?;
