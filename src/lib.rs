@@ -8,6 +8,7 @@
 
 pub mod auth;
 pub mod cli;
+pub mod client;
 pub mod http;
 pub mod meet;
 pub mod metrics;

@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use hmac::{Hmac, KeyInit, Mac};
-use serde::de::{Error as _, Unexpected};
+use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 
@@ -167,6 +167,29 @@ impl fmt::Display for Cursor {
 impl fmt::Debug for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         fmt::Display::fmt(self, f)
+    }
+}
+
+/// A number or a string.
+impl<'de> Deserialize<'de> for Cursor {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Cursor, D::Error> {
+        struct CursorVisitor;
+        impl Visitor<'_> for CursorVisitor {
+            type Value = Cursor;
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
+            }
+            fn visit_u64<E: Error>(self, number: u64) -> Result<Cursor, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_f64<E: Error>(self, number: f64) -> Result<Cursor, E> {
+                self.visit_str(&number.to_string())
+            }
+            fn visit_str<E: Error>(self, text: &str) -> Result<Cursor, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        input.deserialize_any(CursorVisitor)
     }
 }
 

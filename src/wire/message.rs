@@ -1,6 +1,6 @@
 //! What the server sends: every object carries its `msgType`.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, Cursor};
@@ -77,7 +77,7 @@ impl Message {
 }
 
 /// Life of a meet, as clients see it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// Takes updates.
@@ -489,7 +489,7 @@ pub struct End {
 }
 
 /// Why a stream ends; after `finished` it stays open all the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EndReason {
     /// The meet is finished: nothing but heartbeats will come.

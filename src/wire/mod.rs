@@ -7,6 +7,7 @@ pub mod audience;
 pub mod message;
 pub mod problem;
 pub mod publish;
+pub mod reply;
 pub mod request;
 pub mod sse;
 pub mod stream;

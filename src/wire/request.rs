@@ -71,7 +71,7 @@ pub struct Push {
     #[serde(default, deserialize_with = "word")]
     pub mode: Mode,
     /// Commit only if the head is still here.
-    #[serde(default, deserialize_with = "cursor")]
+    #[serde(default)]
     pub if_head: Option<Cursor>,
 }
 
@@ -83,7 +83,6 @@ pub struct Sync {
     #[serde(default, deserialize_with = "objects")]
     pub updates: Vec<Update>,
     /// The last entry that the client has.
-    #[serde(deserialize_with = "required_cursor")]
     pub after: Cursor,
     /// Seconds to wait for news.
     #[serde(default)]
@@ -95,7 +94,7 @@ pub struct Sync {
     #[serde(default, deserialize_with = "word")]
     pub mode: Mode,
     /// Commit only if the head is still here.
-    #[serde(default, deserialize_with = "cursor")]
+    #[serde(default)]
     pub if_head: Option<Cursor>,
 }
 
@@ -115,7 +114,7 @@ pub struct Update {
     #[serde(default, deserialize_with = "count")]
     pub local_seq_num: Option<u64>,
     /// What the client had seen.
-    #[serde(default, deserialize_with = "cursor")]
+    #[serde(default)]
     pub after_server_seq_num: Option<Cursor>,
 }
 
@@ -156,7 +155,7 @@ pub struct Envelope {
 #[serde(rename_all = "camelCase")]
 pub struct ClientPull {
     /// The last entry that the client has; left out: the head.
-    #[serde(default, deserialize_with = "cursor")]
+    #[serde(default)]
     pub last_server_seq: Option<Cursor>,
     /// One POST: seconds to wait for news.
     #[serde(default)]
@@ -210,7 +209,6 @@ pub struct RestoreMeet {
     #[serde(default, deserialize_with = "objects")]
     pub updates: Vec<EntryFields>,
     /// The cursor of the last of them; without any, where the client is.
-    #[serde(deserialize_with = "required_cursor")]
     pub cursor: Cursor,
     /// The chain there.
     pub chain: ChainValue,
@@ -296,40 +294,6 @@ fn count<'de, D: Deserializer<'de>>(input: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<Whole>::deserialize(input)?;
     let count = |Whole(number)| u64::try_from(number).map_err(|_| D::Error::custom(format!("{number} is below 0")));
     number.map(count).transpose()
-}
-
-/// A cursor; `null` is the same as leaving it out.
-fn cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Cursor>, D::Error> {
-    Option::<CursorIn>::deserialize(input).map(|cursor| cursor.map(|CursorIn(cursor)| cursor))
-}
-
-fn required_cursor<'de, D: Deserializer<'de>>(input: D) -> Result<Cursor, D::Error> {
-    CursorIn::deserialize(input).map(|CursorIn(cursor)| cursor)
-}
-
-/// A cursor as a number or a string.
-struct CursorIn(Cursor);
-
-impl<'de> Deserialize<'de> for CursorIn {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<CursorIn, D::Error> {
-        struct CursorVisitor;
-        impl Visitor<'_> for CursorVisitor {
-            type Value = CursorIn;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a cursor such as 431 or \"431-9f3ac2d1\"")
-            }
-            fn visit_u64<E: Error>(self, number: u64) -> Result<CursorIn, E> {
-                self.visit_str(&number.to_string())
-            }
-            fn visit_f64<E: Error>(self, number: f64) -> Result<CursorIn, E> {
-                self.visit_str(&number.to_string())
-            }
-            fn visit_str<E: Error>(self, text: &str) -> Result<CursorIn, E> {
-                text.parse().map(CursorIn).map_err(E::custom)
-            }
-        }
-        input.deserialize_any(CursorVisitor)
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// What each layer may name besides itself.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("meet", &[]),
     ("wire", &["meet"]),
     ("store", &["meet", "wire"]),
@@ -14,7 +14,8 @@ const MAY_USE: [(&str, &[&str]); 9] = [
     ("relay", &["meet", "wire", "store", "auth", "metrics"]),
     ("publish", &["meet", "wire", "store", "auth", "metrics", "relay"]),
     ("http", &["meet", "wire", "store", "auth", "metrics", "relay", "publish"]),
-    ("cli", &["meet", "wire", "store", "auth", "metrics", "relay", "publish", "http"]),
+    ("client", &["meet", "wire"]),
+    ("cli", &["meet", "wire", "store", "auth", "metrics", "relay", "publish", "http", "client"]),
 ];
 
 /// Lies below all layers, and is empty in the program that users run.

@@ -1,0 +1,5 @@
+//! The client: holds a meet locally, goes on without the network, and comes back without losing or doubling anything.
+//!
+//! Built on `meet` and `wire` alone, so that what a program gets here is what the server itself believes.
+
+pub mod channel;
