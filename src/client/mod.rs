@@ -2,4 +2,6 @@
 //!
 //! Built on `meet` and `wire` alone, so that what a program gets here is what the server itself believes.
 
+pub mod api;
 pub mod channel;
+pub mod retry;

@@ -3,6 +3,11 @@
 //! The cursor is in the data, so a caller may change from one channel to another between any two calls and neither
 //! loses, doubles nor reorders anything.
 
+pub mod http;
+pub mod memory;
+mod news;
+pub mod stream;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
