@@ -103,6 +103,8 @@ impl Server {
             .connect_timeout(CONNECT_TIMEOUT)
             .redirect(redirect::Policy::none())
             .referer(false)
+            // Sockets are upgrades of HTTP/1.1.
+            .http1_only()
             .tcp_nodelay(true);
         // Without TLS a machine that knows no certificates will do.
         let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };

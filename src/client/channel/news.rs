@@ -31,12 +31,15 @@ impl News {
 }
 
 fn read(text: &str) -> Result<News, serde_json::Error> {
-    let Kind { msg_type } = serde_json::from_str(text)?;
+    let Kind { msg_type, code } = serde_json::from_str(text)?;
+    if code.is_some() {
+        // A refused request; some have the type of a stream's message.
+        return Ok(News::Other { kind: String::new(), text: serde_json::from_str(text)? });
+    }
     Ok(match msg_type.as_str() {
         "HELLO" => News::Hello(serde_json::from_str(text)?),
         "UPDATE_RELAY" => News::Page(serde_json::from_str(text)?),
         "HEARTBEAT" => News::Heartbeat(serde_json::from_str(text)?),
-        // A refused request is a problem of this type, which a stream never sends.
         "SERVER_PULL" => News::ServerBehind(serde_json::from_str(text)?),
         "RESET" => News::HistoryChanged(serde_json::from_str(text)?),
         "END" => News::End(serde_json::from_str(text)?),
