@@ -41,7 +41,7 @@ impl HttpChannel {
 
     async fn follow(&self, pull: Pull, format: Format) -> Result<Answer, Fault> {
         let mut slot = self.stream.lock().await;
-        if !slot.as_ref().is_some_and(|stream| stream.continues(pull.after)) {
+        if !slot.as_ref().is_some_and(|stream| stream.is_at(pull.after)) {
             *slot = None;
             *slot = Some(Stream::open(&self.session, pull.after, format).await?);
         }

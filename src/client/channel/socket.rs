@@ -153,6 +153,11 @@ impl Carrier {
     /// Takes a message of the server; tells whether anybody still wants them.
     async fn message(&mut self, text: &str) -> bool {
         match News::read(text) {
+            Ok(News::Other { text, .. }) if self.waiting.is_none() => match problem(&text) {
+                // The pull itself was refused.
+                Err(fault) => self.news.send(Err(fault)).await.is_ok(),
+                Ok(_) => true,
+            },
             Ok(News::Other { kind, text }) => {
                 self.answer(&kind, &text);
                 true
@@ -214,7 +219,7 @@ impl SocketChannel {
 
     async fn follow(&self, pull: Pull) -> Result<Answer, Fault> {
         let mut slot = self.stream.lock().await;
-        if !slot.as_ref().is_some_and(|stream| stream.continues(pull.after)) {
+        if !slot.as_ref().is_some_and(|stream| stream.is_at(pull.after)) {
             *slot = None;
             let (socket, stream) = Socket::open(&self.session, Some(pull.after)).await?;
             *self.socket.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);

@@ -15,6 +15,8 @@ use super::{Answer, Fault};
 
 /// Within this time HELLO must arrive: proxies that buffer delay even the head of a stream.
 pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
+/// What pulls beside a stream have brought already must come by it, too, within this time.
+const CATCH_UP: Duration = Duration::from_secs(2);
 /// A stream without a word for so many of its heartbeats is dead.
 const HEARTBEATS_MISSED: f64 = 2.5;
 /// Messages that are read ahead of the pulls; further ones wait in the socket.
@@ -24,8 +26,8 @@ pub(super) const READ_AHEAD: usize = 64;
 #[derive(Debug)]
 pub(super) struct Stream {
     news: mpsc::Receiver<Result<News, Fault>>,
-    /// Number of the last entry that was taken from it.
-    position: u64,
+    /// Up to where it was taken from.
+    position: Cursor,
     /// The longest silence of a healthy stream.
     patience: Duration,
     reader: AbortHandle,
@@ -52,8 +54,8 @@ impl Stream {
 
     /// A stream whose messages arrive in `news`, once it has said HELLO.
     pub(super) async fn greeted(news: mpsc::Receiver<Result<News, Fault>>, reader: AbortHandle, after: Cursor) -> Result<Stream, Fault> {
-        let mut stream = Stream { news, position: after.seq, patience: HELLO_TIMEOUT, reader };
-        match stream.receive().await? {
+        let mut stream = Stream { news, position: after, patience: HELLO_TIMEOUT, reader };
+        match stream.receive(HELLO_TIMEOUT).await? {
             News::Hello(hello) => {
                 stream.patience = Duration::from_secs(hello.heartbeat_seconds.max(1)).mul_f64(HEARTBEATS_MISSED);
                 Ok(stream)
@@ -62,27 +64,33 @@ impl Stream {
         }
     }
 
-    /// Whether what comes next from it continues a log up to `after`, or overlaps it.
-    pub(super) fn continues(&self, after: Cursor) -> bool {
-        self.position <= after.seq
+    /// Whether what comes next from it follows `after`.
+    pub(super) fn is_at(&self, after: Cursor) -> bool {
+        self.position == after
+    }
+
+    /// Whether what comes next from it follows `after`, or what came before that does: pulls beside it may have gone further.
+    pub(super) fn comes_to(&self, after: Cursor) -> bool {
+        self.is_at(after) || self.position.seq < after.seq
     }
 
     /// What follows `after`. Dropping the future loses nothing.
     pub(super) async fn next(&mut self, after: Cursor) -> Result<Answer, Fault> {
         loop {
-            let Some(answer) = answer(self.receive().await?)? else { continue };
+            let is_behind = self.position.seq < after.seq;
+            let patience = if is_behind { self.patience.min(CATCH_UP) } else { self.patience };
+            let Some(answer) = answer(self.receive(patience).await?)? else { continue };
             let Answer::Done(reply) = &answer else { return Ok(answer) };
             let Some(page) = &reply.page else { return Ok(answer) };
-            self.position = page.server_seq_num;
-            // While the stream was probed, pulls beside it have gone further.
+            self.position = page.cursor;
             if page.server_seq_num >= after.seq {
                 return Ok(answer);
             }
         }
     }
 
-    async fn receive(&mut self) -> Result<News, Fault> {
-        match tokio::time::timeout(self.patience, self.news.recv()).await {
+    async fn receive(&mut self, patience: Duration) -> Result<News, Fault> {
+        match tokio::time::timeout(patience, self.news.recv()).await {
             Ok(Some(news)) => news,
             Ok(None) => Err(Fault::Cut("the stream ended".to_owned())),
             Err(_) => Err(Fault::Cut("the stream has fallen silent".to_owned())),

@@ -132,13 +132,15 @@ impl Climb {
         }
     }
 
-    /// A request that might be held for `asked` was cut after `took`.
-    pub fn cut(&mut self, asked: Duration, took: Duration) {
-        if asked.is_zero() || took < TOO_SHORT_FOR_AGE {
-            return;
+    /// A request that might be held for `asked` was cut after `took`. Tells whether its age is the likely reason,
+    /// so that nothing is wrong but the wait.
+    pub fn cut(&mut self, asked: Duration, took: Duration) -> bool {
+        let is_for_age = !asked.is_zero() && took >= TOO_SHORT_FOR_AGE;
+        if is_for_age {
+            self.wait = took.min(asked).min(self.wait) / 2;
+            self.short_polls = 0;
         }
-        self.wait = took.min(asked).min(self.wait) / 2;
-        self.short_polls = 0;
+        is_for_age
     }
 
     /// What is known of each kind of stream, best first.

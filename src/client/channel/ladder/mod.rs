@@ -139,14 +139,18 @@ impl Ladder {
         let until = Instant::now() + pull.wait;
         loop {
             self.probe(&mut carrying, pull);
-            if carrying.carrier.as_ref().is_some_and(|carrier| carrier.stream.continues(pull.after)) {
+            if carrying.carrier.as_ref().is_some_and(|carrier| carrier.stream.comes_to(pull.after)) {
                 let left = until.saturating_duration_since(Instant::now());
                 if let Some(answer) = self.take(&mut carrying, pull, left).await {
                     return answer;
                 }
                 continue;
             }
-            carrying.carrier = None;
+            if let Some(Carrier { transport, .. }) = carrying.carrier.take() {
+                let why = "the client goes on from elsewhere in the log".to_owned();
+                lock(&self.climb).ended(transport, Duration::MAX, why, Instant::now());
+                self.probe(&mut carrying, pull);
+            }
             let left = until.saturating_duration_since(Instant::now());
             let Carrying { probe, .. } = &mut *carrying;
             tokio::select! {
@@ -213,13 +217,11 @@ impl Ladder {
         let started = Instant::now();
         let answer = self.session.pull(Pull { wait, ..pull }).await;
         let took = started.elapsed();
-        let mut climb = lock(&self.climb);
         match &answer {
-            Ok(_) => climb.answered(wait, took),
-            Err(Fault::Cut(_)) => climb.cut(wait, took),
+            Ok(_) => lock(&self.climb).answered(wait, took),
+            Err(Fault::Cut(_)) if lock(&self.climb).cut(wait, took) => return Ok(Answer::Done(Reply::default())),
             Err(_) => {}
         }
-        drop(climb);
         if wait.is_zero() && answer.is_ok() {
             lock(&self.round_trips).add(took);
         }
