@@ -1,6 +1,8 @@
 //! The program: `liftrelay serve` and its companions. stdout carries data, stderr is for people.
 
 mod certificates;
+mod client;
+mod completions;
 mod config;
 mod demo;
 mod greet;
@@ -23,6 +25,8 @@ enum Exit {
     Done = 0,
     Refused = 1,
     Usage = 2,
+    Unreachable = 3,
+    NotAuthorised = 4,
     Partly = 5,
 }
 
@@ -40,6 +44,12 @@ enum Command {
     Serve(Box<config::ServeArgs>),
     /// Check meets on disk: exit code 0 for sound, 1 for damaged; --repair writes a copy of what is sound
     Verify(verify::VerifyArgs),
+    #[command(flatten)]
+    Client(client::ClientCommand),
+    /// Print the script that completes commands in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the server's contract (OpenAPI 3.1)
+    Openapi,
 }
 
 /// Runs the program with the process's arguments.
@@ -47,8 +57,17 @@ pub fn run() -> ExitCode {
     let exit = match Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit()).command {
         Command::Serve(args) => serve::run(*args),
         Command::Verify(args) => verify::run(&args),
+        Command::Client(command) => client::run(command),
+        Command::Completions(args) => completions::run(&args),
+        Command::Openapi => openapi(),
     };
     ExitCode::from(exit as u8)
+}
+
+/// Prints the contract as the server serves it.
+fn openapi() -> Exit {
+    print(crate::http::OPENAPI.trim_end());
+    Exit::Done
 }
 
 /// An error shows the value that is wrong, and that of a secret option must not be seen.

@@ -12,6 +12,7 @@
 mod atomic;
 mod bounds;
 mod client;
+mod commands;
 mod configuration;
 mod contract;
 mod crashes;
