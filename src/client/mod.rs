@@ -3,3 +3,5 @@
 //! Built on `meet` and `wire` alone, so that what a program gets here is what the server itself believes.
 
 pub mod channel;
+pub mod replica;
+pub mod store;
