@@ -32,6 +32,8 @@ mod rebuild;
 pub mod record;
 mod set_aside;
 mod status;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Heard, Need, Unfit};
 pub use edit::{EditError, Stranger};

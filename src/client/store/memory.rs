@@ -10,12 +10,6 @@ pub struct MemoryStore {
 }
 
 impl MemoryStore {
-    /// The same store as it was when it had so many records: what a crash left.
-    #[must_use]
-    pub fn cut(&self, records: usize) -> MemoryStore {
-        MemoryStore { records: self.records[..records.min(self.records.len())].to_vec() }
-    }
-
     /// How many records it has.
     pub fn len(&self) -> usize {
         self.records.len()
