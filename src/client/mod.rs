@@ -4,4 +4,6 @@
 
 pub mod api;
 pub mod channel;
+pub mod replica;
 pub mod retry;
+pub mod store;

@@ -1,0 +1,5 @@
+//! Replicas against the pure meet as the authority: no sockets, no clock, every fault on demand.
+
+mod cases;
+mod hall;
+mod property;
