@@ -4,4 +4,5 @@
 
 pub mod channel;
 pub mod replica;
+pub mod schedule;
 pub mod store;
