@@ -5,5 +5,10 @@
 pub mod api;
 pub mod channel;
 pub mod replica;
+pub mod api;
+pub mod channel;
+pub mod replica;
 pub mod retry;
+pub mod schedule;
+pub mod store;
 pub mod store;

@@ -23,6 +23,7 @@
 
 mod answer;
 mod canonical;
+pub mod chain;
 mod edit;
 mod handing_back;
 mod news;

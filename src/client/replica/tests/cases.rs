@@ -113,7 +113,10 @@ fn a_poisoned_update_among_ten_leaves_nine() {
     let aside = &desk.replica.set_aside()[&5];
     let standing = aside.refused.standing.as_ref().unwrap();
     assert_eq!((aside.refused.code, &*standing.location_name), (Some(UpdateCode::Overruled), "platform 1"));
-    assert_eq!((standing.value.as_ref().unwrap().get(), aside.edit.value.as_ref().unwrap().canonical().as_str()), ("\"theirs\"", "\"mine\""));
+    assert_eq!(
+        (standing.value.as_ref().unwrap().get(), aside.edit.value.as_ref().unwrap().canonical().as_str()),
+        ("\"theirs\"", "\"mine\"")
+    );
     assert_eq!(desk.shows(), authority.meet.state().canonical());
 
     let retry = desk.replica.retry(5).unwrap();
