@@ -4,11 +4,8 @@
 
 pub mod api;
 pub mod channel;
-pub mod replica;
-pub mod api;
-pub mod channel;
+pub mod live;
 pub mod replica;
 pub mod retry;
 pub mod schedule;
-pub mod store;
 pub mod store;

@@ -24,7 +24,7 @@ use crate::meet::limits::WAIT_MAX;
 pub use smart::SmartScheduler;
 
 /// Chooses from what was measured.
-pub trait Scheduler: Send {
+pub trait Scheduler: Send + Sync {
     /// What to do next.
     fn choose(&mut self, measured: &Measured) -> Choice;
 }
