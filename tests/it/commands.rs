@@ -172,3 +172,58 @@ fn secrets_are_in_no_argument_and_no_message() {
     let (_, _, stderr) = run(shell.command("state").args(["--server", "http://127.0.0.1:1"]));
     assert!(!stderr.contains(shell.value("LIFTRELAY_TOKEN")), "{stderr}");
 }
+
+/// A program at the other end of two pipes, a server that is killed in the middle, and nothing lost or doubled.
+#[test]
+fn a_replica_goes_on_without_its_server_and_comes_back() {
+    let shell = Shell::new();
+    let folder = tempdir().unwrap();
+    let replica = folder.path().join("platform.replica");
+    let edits = |range: std::ops::Range<u32>| -> String {
+        range.map(|number| format!("{{\"updateKey\":\"attempts[{number}]\",\"updateValue\":{number}}}\n")).collect()
+    };
+    let password = folder.path().join("password");
+    fs::write(&password, PASSWORD).unwrap();
+    let joining = ["--location", "director", "--drain", "--password-file", password.to_str().unwrap()];
+    let (code, out, stderr) = run_with(shell.command("run").arg(&replica).args(joining).env_remove("LIFTRELAY_CLIENT"), &edits(0..3));
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(lines(&out).iter().filter(|line| line["event"] == "changed").count(), 3, "{out}");
+    assert!(stderr.contains("in step with the server"), "{stderr}");
+
+    // Without the server, edits are kept; it takes as long as it takes to see that nobody is there.
+    let mut gone = shell.command("run");
+    gone.arg(&replica).args(["--server", "http://127.0.0.1:1"]).env_remove("LIFTRELAY_CLIENT");
+    let kept = keep(&mut gone, &edits(3..6), |line| line["event"] == "changed" && line["updateKey"] == "attempts[5]");
+    assert!(kept.iter().any(|line| line["event"] == "state" && line["state"]["attempts"]["2"] == 2), "what was there is there: {kept:?}");
+
+    let (code, out, stderr) = run_with(shell.command("run").arg(&replica).arg("--drain").env_remove("LIFTRELAY_CLIENT"), "");
+    assert_eq!(code, 0, "{stderr}");
+    assert_eq!(lines(&out)[0]["state"]["attempts"].as_object().unwrap().len(), 6, "{out}");
+    let state: Value = serde_json::from_str(&shell.done("state", &["attempts"])).unwrap();
+    assert_eq!(state.as_object().unwrap().len(), 6);
+    let log = lines(&shell.done("tail", &["--no-follow"]));
+    assert_eq!(log.len(), 6, "each once");
+
+    let wrong = "not json\n{\"updateKey\":\"..\",\"updateValue\":1}\n";
+    let (code, out, _) = run_with(shell.command("run").arg(&replica).arg("--drain").env_remove("LIFTRELAY_CLIENT"), wrong);
+    assert_eq!((code, lines(&out).iter().filter(|line| line["event"] == "refused-here").count()), (0, 2), "{out}");
+}
+
+/// Feeds a command, reads its lines until one is as wanted, and kills it.
+fn keep(command: &mut Command, input: &str, until: impl Fn(&Value) -> bool) -> Vec<Value> {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::Stdio;
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(input.as_bytes()).unwrap();
+    let mut seen = Vec::new();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        seen.push(serde_json::from_str(&line.unwrap()).unwrap());
+        if until(seen.last().unwrap()) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    seen
+}

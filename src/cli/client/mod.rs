@@ -8,6 +8,7 @@ mod join;
 mod password;
 mod publish;
 mod push;
+mod run;
 mod state;
 mod sync;
 mod tail;
@@ -37,6 +38,9 @@ pub(super) enum ClientCommand {
     Sync(sync::SyncArgs),
     /// Follow a meet: one JSON object a line, whatever is between here and the server
     Tail(tail::TailArgs),
+    /// Keep a copy of a meet in a file and in step with the server, and go on without it: edits come in on stdin, one JSON object a line,
+    /// and changes go out on stdout
+    Run(run::RunArgs),
     /// Print the state of a meet, or a part of it
     State(state::StateArgs),
     /// Hand in the results of a meet
@@ -80,6 +84,7 @@ pub(super) fn run(command: ClientCommand) -> Exit {
             ClientCommand::Push(args) => push::run(&args).await,
             ClientCommand::Sync(args) => sync::run(&args).await,
             ClientCommand::Tail(args) => tail::run(&args).await,
+            ClientCommand::Run(args) => run::run(&args).await,
             ClientCommand::State(args) => state::run(&args).await,
             ClientCommand::Publish(args) => publish::run(&args).await,
             ClientCommand::Export(args) => export::run(&args).await,

@@ -17,6 +17,11 @@ pub(super) struct PasswordArgs {
 }
 
 impl PasswordArgs {
+    /// The password, where a file was named.
+    pub(super) fn given(&self) -> Option<Result<String, String>> {
+        self.password_file.as_deref().map(from_file)
+    }
+
     /// The password. One that is `new` is asked for twice.
     ///
     /// # Errors

@@ -101,8 +101,8 @@ impl Core {
             news.refused.extend(more.refused);
             news.overruled.extend(more.overruled);
         }
+        // Told under the lock: an older status must not come after a newer one.
         let now = inner.replica.status();
-        drop(inner);
         self.status.send_modify(|status| status.replica = now);
         Ok(news)
     }

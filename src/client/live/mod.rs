@@ -28,6 +28,8 @@ mod driver;
 mod meter;
 mod recovery;
 mod status;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
