@@ -183,8 +183,8 @@ impl Replica {
 
     /// The unsent edit that a later one makes superfluous: the same key set by itself, with nothing in between that concerns it.
     fn replaceable(&self, edit: &Edit) -> Option<u64> {
-        let unsent = self.pending.iter().rev().take_while(|pending| pending.number > self.sent);
-        let earlier = unsent.filter(|pending| pending.edit.key.overlaps(&edit.key)).next()?;
+        let mut unsent = self.pending.iter().rev().take_while(|pending| pending.number > self.sent);
+        let earlier = unsent.find(|pending| pending.edit.key.overlaps(&edit.key))?;
         let is_alone = self.pending.iter().filter(|pending| pending.group == earlier.group).count() == 1;
         let both_set = earlier.edit.op == Op::Set && edit.op == Op::Set;
         (both_set && is_alone && earlier.edit.key == edit.key).then_some(earlier.number)

@@ -224,18 +224,12 @@ impl Replica {
         }
         for entry in &page.entries {
             if self.canonical.push(entry, self.identity.as_ref()) {
-                self.fold(entry);
+                fold(&mut self.state, entry);
                 self.tell_overruled(entry, news);
             }
         }
         self.canonical.end_page(page);
         self.forget_lost_acks(page.head);
-    }
-
-    fn fold(&mut self, entry: &EntryFields) {
-        if let Some((key, value)) = content(entry) {
-            self.state.fold(&key, value);
-        }
     }
 
     /// What the log has now is not pending any more.
@@ -275,5 +269,11 @@ impl Replica {
     /// Where the next pull goes on.
     pub fn cursor(&self) -> Cursor {
         self.rebuild.as_ref().unwrap_or(&self.canonical).cursor()
+    }
+}
+
+fn fold(state: &mut State, entry: &EntryFields) {
+    if let Some((key, value)) = content(entry) {
+        state.fold(&key, value);
     }
 }

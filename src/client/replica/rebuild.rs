@@ -6,10 +6,10 @@ use crate::meet::chain::Cursor;
 use crate::meet::entry::EntryFields;
 use crate::meet::state::State;
 
-use super::Replica;
 use super::canonical::{Canonical, content};
 use super::news::News;
 use super::record::{Edit, Page};
+use super::{Replica, fold};
 
 impl Replica {
     pub(super) fn reset(&mut self) {
@@ -37,8 +37,8 @@ impl Replica {
         let fork = fresh.shared(&self.canonical);
         let former = std::mem::replace(&mut self.canonical, fresh);
         self.state = State::default();
-        for entry in self.canonical.entries().to_vec() {
-            self.fold(&entry);
+        for entry in self.canonical.entries() {
+            fold(&mut self.state, entry);
         }
         for pending in self.pending.iter_mut() {
             pending.after = Cursor { seq: pending.after.seq.min(fork), tag: None };

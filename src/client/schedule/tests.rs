@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::meet::limits::{CLIENT_IDLE_PAUSE_MAX, CLIENT_RETRY_MAX, CLIENT_RETRY_MIN, CLIENT_WINDOW_MAX};
 
+#[expect(clippy::needless_pass_by_value, reason = "measurements are written where they are used")]
 fn choice(measured: Measured) -> Choice {
     SmartScheduler.choose(&measured)
 }

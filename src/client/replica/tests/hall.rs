@@ -64,9 +64,6 @@ impl Authority {
             if entry.seq() > after + limit && entry.fields.commit > end {
                 break;
             }
-            if entry.seq() > after + limit && entry.fields.commit == entry.seq() {
-                break;
-            }
             end = entry.seq();
         }
         let shown = log.after(after).iter().take_while(|entry| entry.seq() <= end);
