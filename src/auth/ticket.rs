@@ -29,6 +29,9 @@ pub struct Ticket {
     pub writer: Writer,
     /// When it was made.
     pub issued_at: Timestamp,
+    /// Whether nothing but its clients' word vouched for the meet then: a ticket proves no more than the meet did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
 }
 
 /// The text is no ticket of this server.
@@ -106,7 +109,7 @@ mod tests {
             clients: (0..30).map(client).collect(),
             ticket_version: 34,
         };
-        Ticket { auth: Arc::new(auth), writer: client(1), issued_at: Timestamp::from_millis(NOW + 1) }
+        Ticket { auth: Arc::new(auth), writer: client(1), issued_at: Timestamp::from_millis(NOW + 1), unproven: false }
     }
 
     fn json(ticket: &Ticket) -> String {
