@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::auth::roster::{Grant, Holder, Roster};
-use crate::auth::ticket::Ticket;
+use crate::auth::ticket::{Life, Ticket};
 use crate::auth::token::Token;
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
@@ -66,8 +66,8 @@ pub struct LiveMeet {
     key: ServerKey,
     clock: Clock,
     touched: AtomicI64,
-    /// When the meet was made anew from what clients had; `None` for one that was never lost.
-    recovered_at: Option<Timestamp>,
+    /// Of a meet that was made anew from what clients had; `None` for one that was never lost.
+    life: Option<Life>,
     /// Whether nothing but its clients' word vouches for it.
     is_unproven: bool,
     /// Whether logs without proof are taken for it.
@@ -111,7 +111,7 @@ impl LiveMeet {
         if let Some(finished_at) = finished_at {
             committed.finish(finished_at);
         }
-        let recovered_at = recovery.as_ref().map(|file| file.recovered_at);
+        let life = recovery.as_ref().map(|file| file.life);
         let is_unproven = recovery.as_ref().is_some_and(|file| file.unproven);
         let collects = recovery.as_ref().is_some_and(RecoveryFile::collects);
         let has_aside = recovery.as_ref().is_some_and(RecoveryFile::is_in_question);
@@ -161,7 +161,7 @@ impl LiveMeet {
             key,
             clock,
             touched,
-            recovered_at,
+            life,
             is_unproven,
             collects,
             has_aside: AtomicBool::new(has_aside),
@@ -245,7 +245,7 @@ impl LiveMeet {
 
     /// Whether a ticket was made before this meet was lost, so that its holder may hand back what it has.
     pub(super) fn was_lost_after(&self, ticket: &Ticket) -> bool {
-        self.is_of(ticket) && self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
+        self.is_of(ticket) && self.life.is_some() && ticket.life != self.life
     }
 
     /// Whether a ticket is of this meet's history. A meet that was made anew without proof has one of its own.
@@ -386,7 +386,7 @@ impl LiveMeet {
         let Holder::Editor { writer, .. } = holder else { return None };
         let auth = Arc::clone(self.roster().auth());
         let version = auth.ticket_version;
-        let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now(), unproven: self.is_unproven };
+        let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now(), life: self.life, unproven: self.is_unproven };
         Some((ticket.seal(&self.key), version))
     }
 

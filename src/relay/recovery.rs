@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::auth::roster::{AuthFile, Roster};
-use crate::auth::ticket::Ticket;
+use crate::auth::ticket::{Life, Ticket};
 use crate::meet::Meet;
 use crate::meet::id::MeetId;
 use crate::meet::limits::{RECOVERY_WAIT, RENEW_EVERY};
@@ -31,7 +31,9 @@ const VERSION: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub(super) struct RecoveryFile {
     version: u32,
-    pub(super) recovered_at: Timestamp,
+    recovered_at: Timestamp,
+    /// Tickets that were sealed since then say so.
+    pub(super) life: Life,
     /// `None` while clients hand back what they have.
     live_since: Option<Timestamp>,
     /// Whether nothing but their word vouches for it.
@@ -61,7 +63,8 @@ pub(super) enum Superseded {
 
 impl RecoveryFile {
     pub(super) fn new(recovered_at: Timestamp) -> RecoveryFile {
-        RecoveryFile { version: VERSION, recovered_at, live_since: None, unproven: false, sealed: false, superseded: None }
+        let life = Life::random();
+        RecoveryFile { version: VERSION, recovered_at, life, live_since: None, unproven: false, sealed: false, superseded: None }
     }
 
     /// Of a meet that comes back by a ticket.
@@ -317,7 +320,11 @@ mod tests {
     fn the_document_opens_in_a_text_editor() {
         let file = RecoveryFile::new(Timestamp::from_millis(1_777_627_800_120));
         let text = String::from_utf8(file.document()).unwrap();
-        assert_eq!(text, "{\n  \"version\": 1,\n  \"recoveredAt\": \"2026-05-01T09:30:00.120Z\",\n  \"liveSince\": null\n}\n");
+        let life = serde_json::to_string(&file.life).unwrap();
+        let expected = format!(
+            "{{\n  \"version\": 1,\n  \"recoveredAt\": \"2026-05-01T09:30:00.120Z\",\n  \"life\": {life},\n  \"liveSince\": null\n}}\n"
+        );
+        assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<RecoveryFile>(&text).unwrap(), file);
     }
 }
