@@ -42,6 +42,8 @@ pub const RECOVERY_WAIT: Duration = Duration::from_secs(10);
 pub const UNPROVEN_MAX_ENTRIES: usize = 1_000_000;
 /// Bytes of those entries, as they are stored; they are held in memory until the meet takes updates.
 pub const UNPROVEN_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// The same of all meets together: whoever makes up meets one after the other must not fill the memory of a small server.
+pub const UNPROVEN_ALL_MAX_BYTES: usize = 512 * 1024 * 1024;
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.

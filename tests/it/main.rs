@@ -53,3 +53,4 @@ mod support;
 mod systemd;
 mod tls;
 mod viewers;
+mod wrong_clocks;
