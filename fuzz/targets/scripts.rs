@@ -9,7 +9,7 @@ use crate::oracle::request::Change;
 use crate::oracle::script::{CLIENTS, KEYS, Move, Plan, Script, Seen, VALUES};
 
 /// The oracle's cost grows with the square of the log.
-const MOVES: usize = 40;
+const MOVES: usize = 24;
 
 struct Bytes<'a>(std::slice::Iter<'a, u8>);
 
