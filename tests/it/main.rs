@@ -19,6 +19,8 @@ mod crashes;
 mod crowd;
 mod damage;
 mod descriptors;
+#[path = "../shared/dice.rs"]
+mod dice;
 mod disk;
 mod finishing;
 mod full_disk;
