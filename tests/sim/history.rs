@@ -24,14 +24,14 @@ use crate::web::Web;
 pub const EDITORS: [(&str, &str, i64); 5] =
     [("desk", "desk", 1), ("platform 1", "left", 2), ("platform 2", "right", 2), ("platform 1", "spare", 2), ("director", "director", 3)];
 
-/// What a history came to.
-pub struct Told {
+/// How much happened in a history.
+pub struct Ended {
     pub entries: u64,
     pub crashes: u64,
 }
 
 /// Plays the history of a seed in a folder of its own.
-pub async fn play(sim: Sim, home: PathBuf) -> Told {
+pub async fn play(sim: Sim, home: PathBuf) -> Ended {
     let mut dice = sim.dice("history");
     let editors = dice.between(3, EDITORS.len() as u64) as usize;
     let tie_break = dice.pick(&[TieBreak::Incumbent, TieBreak::Latest]);
@@ -66,7 +66,7 @@ pub async fn play(sim: Sim, home: PathBuf) -> Told {
     let entries = again.head();
     check::all(&Ending { editors: &ended, viewer: &viewer, again: &again, log: &log, states: [state, replayed], tie_break });
     sim.note(format_args!("the log: {}", String::from_utf8_lossy(&log)));
-    Told { entries, crashes: crashes + 1 }
+    Ended { entries, crashes: crashes + 1 }
 }
 
 /// What a task gives; its panic is this one's.
