@@ -3,17 +3,17 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::super::key::Key;
-use super::super::outcome::UpdateCode;
-use super::super::settings::TieBreak;
-use super::super::update::{Mode, Op};
-use super::super::value::Value;
 use super::request::{Answer, Change, Reply, Request, Who};
 use super::tree::{doubles, look, position, put, take};
+use liftrelay::meet::key::Key;
+use liftrelay::meet::outcome::UpdateCode;
+use liftrelay::meet::settings::TieBreak;
+use liftrelay::meet::update::{Mode, Op};
+use liftrelay::meet::value::Value;
 
 /// A meet without any index.
 #[derive(Clone)]
-pub(super) struct Oracle {
+pub(crate) struct Oracle {
     tie_break: TieBreak,
     /// Entry n is at n − 1.
     entries: Vec<Update>,
@@ -41,7 +41,7 @@ struct Known {
 }
 
 impl Oracle {
-    pub(super) fn new(tie_break: TieBreak) -> Oracle {
+    pub(crate) fn new(tie_break: TieBreak) -> Oracle {
         Oracle { tie_break, entries: Vec::new(), known: Vec::new() }
     }
 
@@ -50,12 +50,12 @@ impl Oracle {
     }
 
     /// The state as canonical text.
-    pub(super) fn canonical_state(&self) -> String {
+    pub(crate) fn canonical_state(&self) -> String {
         Value::parse_unbounded(&self.fold().to_string()).unwrap().canonical()
     }
 
     /// The answer to a request, which takes its effect.
-    pub(super) fn answer(&mut self, request: &Request) -> Reply {
+    pub(crate) fn answer(&mut self, request: &Request) -> Reply {
         let afters = request.changes.iter().map(|change| change.after);
         if afters.chain([request.after, request.if_head]).flatten().any(|seq| seq > self.head()) {
             return Reply::Lost;
@@ -240,9 +240,9 @@ impl Known {
 }
 
 fn read(who: Who, change: &Change) -> Result<Update, UpdateCode> {
-    let key = Key::parse(change.key).map_err(|_| UpdateCode::InvalidKey)?;
+    let key = Key::parse(&change.key).map_err(|_| UpdateCode::InvalidKey)?;
     let path = key.segments().iter().map(|segment| segment.as_str().to_owned()).collect();
-    let value: Option<Json> = (change.op != Op::Remove).then(|| doubles(serde_json::from_str(change.value).unwrap()));
+    let value: Option<Json> = (change.op != Op::Remove).then(|| doubles(serde_json::from_str(&change.value).unwrap()));
     if value.as_ref().is_some_and(|value| value.to_string().contains("__proto__")) {
         return Err(UpdateCode::InvalidValue);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 /// 180 and 180.0 are the same value.
-pub(super) fn doubles(value: Json) -> Json {
+pub(crate) fn doubles(value: Json) -> Json {
     match value {
         Json::Number(number) => number.as_f64().unwrap().into(),
         Json::Array(items) => items.into_iter().map(doubles).collect(),
@@ -13,12 +13,12 @@ pub(super) fn doubles(value: Json) -> Json {
 }
 
 /// The array position that a segment names.
-pub(super) fn position(segment: &str) -> Option<usize> {
+pub(crate) fn position(segment: &str) -> Option<usize> {
     segment.parse().ok().filter(|index: &usize| index.to_string() == segment)
 }
 
 /// What stands at a path; `None` where nothing does or a scalar is in the way.
-pub(super) fn look<'a>(value: &'a Json, path: &[String]) -> Option<&'a Json> {
+pub(crate) fn look<'a>(value: &'a Json, path: &[String]) -> Option<&'a Json> {
     let Some((first, rest)) = path.split_first() else {
         return Some(value);
     };
@@ -30,7 +30,7 @@ pub(super) fn look<'a>(value: &'a Json, path: &[String]) -> Option<&'a Json> {
 }
 
 /// Puts a value at a path; missing parents become objects.
-pub(super) fn put(place: &mut Json, path: &[String], value: Json) {
+pub(crate) fn put(place: &mut Json, path: &[String], value: Json) {
     let Some((first, rest)) = path.split_first() else {
         *place = value;
         return;
@@ -50,7 +50,7 @@ pub(super) fn put(place: &mut Json, path: &[String], value: Json) {
 }
 
 /// Takes away the member at a path.
-pub(super) fn take(place: &mut Json, path: &[String]) {
+pub(crate) fn take(place: &mut Json, path: &[String]) {
     match place {
         Json::Object(members) if path.len() == 1 => drop(members.remove(&path[0])),
         Json::Object(members) => take(members.get_mut(&path[0]).unwrap(), &path[1..]),

@@ -1,99 +1,100 @@
 //! Requests and replies in their plainest form, shared by the core, the oracle and their readers.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde_json::value::RawValue;
 
-use super::super::Meet;
-use super::super::chain::Cursor;
-use super::super::outcome::{Decision, LostCursor, Outcome, Record, UpdateCode};
-use super::super::time::Timestamp;
-use super::super::update::{Batch, Mode, Op, Proposal, Writer};
+use liftrelay::meet::Meet;
+use liftrelay::meet::chain::Cursor;
+use liftrelay::meet::outcome::{Decision, LostCursor, Outcome, Record, UpdateCode};
+use liftrelay::meet::time::Timestamp;
+use liftrelay::meet::update::{Batch, Mode, Op, Proposal, Writer};
 
 /// A client at a location.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Who {
-    pub(super) location: &'static str,
-    pub(super) client: &'static str,
-    pub(super) priority: i64,
+pub(crate) struct Who {
+    pub(crate) location: &'static str,
+    pub(crate) client: &'static str,
+    pub(crate) priority: i64,
 }
 
-pub(super) const DESK: Who = Who { location: "weigh-in desk", client: "desk", priority: 1 };
-pub(super) const LEFT: Who = Who { location: "platform 1", client: "left", priority: 2 };
-pub(super) const LEFT_SPARE: Who = Who { location: "platform 1", client: "spare", priority: 2 };
-pub(super) const RIGHT: Who = Who { location: "platform 2", client: "right", priority: 2 };
-pub(super) const DIRECTOR: Who = Who { location: "director", client: "director", priority: 3 };
+pub(crate) const DESK: Who = Who { location: "weigh-in desk", client: "desk", priority: 1 };
+pub(crate) const LEFT: Who = Who { location: "platform 1", client: "left", priority: 2 };
+pub(crate) const LEFT_SPARE: Who = Who { location: "platform 1", client: "spare", priority: 2 };
+pub(crate) const RIGHT: Who = Who { location: "platform 2", client: "right", priority: 2 };
+pub(crate) const DIRECTOR: Who = Who { location: "director", client: "director", priority: 3 };
 
 /// One proposed update.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Change {
-    pub(super) op: Op,
-    pub(super) key: &'static str,
+pub(crate) struct Change {
+    pub(crate) op: Op,
+    pub(crate) key: Cow<'static, str>,
     /// JSON text; ignored for a removal.
-    pub(super) value: &'static str,
-    pub(super) number: Option<u64>,
-    pub(super) after: Option<u64>,
+    pub(crate) value: Cow<'static, str>,
+    pub(crate) number: Option<u64>,
+    pub(crate) after: Option<u64>,
 }
 
-pub(super) fn set(key: &'static str, value: &'static str) -> Change {
-    Change { op: Op::Set, key, value, number: None, after: None }
+pub(crate) fn set(key: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Change {
+    Change { op: Op::Set, key: key.into(), value: value.into(), number: None, after: None }
 }
 
-pub(super) fn create(key: &'static str, value: &'static str) -> Change {
+pub(crate) fn create(key: impl Into<Cow<'static, str>>, value: impl Into<Cow<'static, str>>) -> Change {
     Change { op: Op::Create, ..set(key, value) }
 }
 
-pub(super) fn remove(key: &'static str) -> Change {
+pub(crate) fn remove(key: impl Into<Cow<'static, str>>) -> Change {
     Change { op: Op::Remove, ..set(key, "null") }
 }
 
 impl Change {
     /// Its `localSeqNum`.
-    pub(super) fn number(self, number: u64) -> Change {
+    pub(crate) fn number(self, number: u64) -> Change {
         Change { number: Some(number), ..self }
     }
 
     /// Its `afterServerSeqNum`.
-    pub(super) fn seen(self, after: u64) -> Change {
+    pub(crate) fn seen(self, after: u64) -> Change {
         Change { after: Some(after), ..self }
     }
 }
 
 /// One batch.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Request {
-    pub(super) who: Who,
-    pub(super) changes: Vec<Change>,
-    pub(super) mode: Mode,
-    pub(super) after: Option<u64>,
-    pub(super) if_head: Option<u64>,
+pub(crate) struct Request {
+    pub(crate) who: Who,
+    pub(crate) changes: Vec<Change>,
+    pub(crate) mode: Mode,
+    pub(crate) after: Option<u64>,
+    pub(crate) if_head: Option<u64>,
 }
 
 impl Who {
-    pub(super) fn sends<const N: usize>(self, changes: [Change; N]) -> Request {
+    pub(crate) fn sends<const N: usize>(self, changes: [Change; N]) -> Request {
         Request { who: self, changes: changes.into(), mode: Mode::Each, after: None, if_head: None }
     }
 }
 
 impl Request {
-    pub(super) fn atomic(self) -> Request {
+    pub(crate) fn atomic(self) -> Request {
         Request { mode: Mode::Atomic, ..self }
     }
 
-    pub(super) fn seen(self, after: u64) -> Request {
+    pub(crate) fn seen(self, after: u64) -> Request {
         Request { after: Some(after), ..self }
     }
 
-    pub(super) fn if_head(self, head: u64) -> Request {
+    pub(crate) fn if_head(self, head: u64) -> Request {
         Request { if_head: Some(head), ..self }
     }
 
     /// The batch as the core takes it.
-    pub(super) fn batch(&self) -> Batch {
+    pub(crate) fn batch(&self) -> Batch {
         let cursor = |seq| Cursor { seq, tag: None };
         let read = |change: &Change| {
-            let value = RawValue::from_string(change.value.to_owned()).expect("JSON");
-            Proposal::read(change.key, Some(&value), change.op, change.number, change.after.map(cursor))
+            let value = RawValue::from_string(change.value.clone().into_owned()).expect("JSON");
+            Proposal::read(&change.key, Some(&value), change.op, change.number, change.after.map(cursor))
         };
         Batch {
             writer: Writer { location_name: self.who.location.into(), client_id: self.who.client.into() },
@@ -106,7 +107,7 @@ impl Request {
     }
 
     /// Sends it to a meet.
-    pub(super) fn apply(&self, meet: &mut Meet) -> (Reply, Vec<Record>) {
+    pub(crate) fn apply(&self, meet: &mut Meet) -> (Reply, Vec<Record>) {
         let now = Timestamp::from_millis(1_777_627_800_000 + i64::try_from(meet.log().head()).unwrap());
         match meet.apply(&self.batch(), now) {
             Decision::Applied { outcomes, records } => {
@@ -150,14 +151,14 @@ impl Request {
 
 /// The answer to one update.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Acked { seq: u64, duplicate: bool, merged: bool, overrules: Vec<u64> },
     Refused { code: UpdateCode, standing: Option<u64> },
 }
 
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Applied(Vec<Answer>),
     Conflict { processed: Vec<u64>, problem: Answer, remaining: Vec<u64>, since: u64 },
     Stale { since: u64 },
@@ -168,7 +169,7 @@ pub(super) enum Reply {
 impl Answer {
     /// Whether a resend was told the same: the ack marked as a duplicate, the refusal as it was.
     /// (Within one request a number can come twice, so the first answer may be a duplicate already.)
-    pub(super) fn is_told_by(&self, again: &Answer) -> bool {
+    pub(crate) fn is_told_by(&self, again: &Answer) -> bool {
         match (self.clone(), again) {
             (Answer::Acked { seq, merged, overrules, .. }, again) => *again == Answer::Acked { seq, merged, overrules, duplicate: true },
             (refusal, again) => refusal == *again,
