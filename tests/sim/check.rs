@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::editor::{Answer, Editor};
 use crate::history::EDITORS;
-use crate::meet::tests::Judge;
+use crate::judge::Judge;
 use crate::view::View;
 
 /// Keys that the view key must not show, and those above which they lie.

@@ -14,8 +14,10 @@ mod dice;
 mod disk;
 mod editor;
 mod history;
-mod meet;
+mod judge;
 mod net;
+#[path = "../oracle/mod.rs"]
+mod oracle;
 mod server;
 mod time;
 mod view;
