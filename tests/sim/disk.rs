@@ -1,7 +1,8 @@
 //! What a crash leaves of the files that a server has written, told from the record that `world.c` kept.
 //!
 //! A file's bytes are durable once it was synced, the names in a folder once that folder was. Of the rest a power cut
-//! leaves any part: names in the order in which they were changed, bytes in any order, sector by sector.
+//! leaves any part: names in the order in which they were changed, bytes in any order, sector by sector. Bytes whose sync
+//! failed stay doubtful whatever is synced later, for the kernel tells of a failure once; so they are in the next process.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -24,6 +25,7 @@ pub enum Op {
     Write { file: u64, at: u64, bytes: Vec<u8> },
     Length(u64, u64),
     Sync(u64),
+    SyncFailed(u64),
     SyncFolder(String),
 }
 
@@ -49,14 +51,23 @@ enum Entry {
 
 #[derive(Clone, Debug, Default)]
 struct Content {
-    durable: Vec<u8>,
-    pending: Vec<Change>,
+    /// What is durable in front of all that is not.
+    bytes: Vec<u8>,
+    changes: Vec<(Change, Fate)>,
 }
 
 #[derive(Clone, Debug)]
 enum Change {
     Write(u64, Vec<u8>),
     Length(u64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    Pending,
+    Durable,
+    /// Its sync failed.
+    Doubtful,
 }
 
 /// A folder with everything in it, and what of it is durable.
@@ -84,6 +95,7 @@ pub fn read_ops(data: &[u8]) -> Vec<Op> {
             "unlink" => Op::Unlink(text(1)),
             "length" => Op::Length(number(1), number(2)),
             "sync" => Op::Sync(number(1)),
+            "unsynced" => Op::SyncFailed(number(1)),
             "syncdir" => Op::SyncFolder(text(1)),
             "write" => {
                 let (bytes, behind) = rest.split_at(number(3) as usize);
@@ -113,7 +125,7 @@ impl Disk {
                 self.add(&path, &name);
             } else {
                 let inode = fs::metadata(&path).unwrap().ino();
-                self.files.insert(inode, Content { durable: fs::read(&path).unwrap(), pending: Vec::new() });
+                self.files.insert(inode, Content { bytes: fs::read(&path).unwrap(), changes: Vec::new() });
                 self.names.insert(name, Entry::File(inode));
             }
         }
@@ -122,9 +134,10 @@ impl Disk {
     /// One change more.
     pub fn apply(&mut self, op: Op) {
         match op {
-            Op::Write { file, at, bytes } => self.files.entry(file).or_default().pending.push(Change::Write(at, bytes)),
-            Op::Length(file, length) => self.files.entry(file).or_default().pending.push(Change::Length(length)),
-            Op::Sync(file) => self.files.entry(file).or_default().sync(),
+            Op::Write { file, at, bytes } => self.file(file).change(Change::Write(at, bytes)),
+            Op::Length(file, length) => self.file(file).change(Change::Length(length)),
+            Op::Sync(file) => self.file(file).sync(Fate::Durable),
+            Op::SyncFailed(file) => self.file(file).sync(Fate::Doubtful),
             Op::SyncFolder(folder) => {
                 let last = self.pending.iter().rposition(|op| op.folders().contains(&Some(&folder)));
                 self.settle_names(last.map_or(0, |last| last + 1));
@@ -152,13 +165,30 @@ impl Disk {
                         self.names.insert(format!("{to}{}", &name[from.len()..]), entry);
                     }
                 }
-                Op::Write { .. } | Op::Length(..) | Op::Sync(_) | Op::SyncFolder(_) => {}
+                Op::Write { .. } | Op::Length(..) | Op::Sync(_) | Op::SyncFailed(_) | Op::SyncFolder(_) => {}
             }
         }
     }
 
+    fn file(&mut self, file: u64) -> &mut Content {
+        self.files.entry(file).or_default()
+    }
+
+    /// The disk of the next process, which finds in `folder` what a crash has left.
+    pub fn after(mut self, crash: Crash, dice: &mut Dice, folder: &Path) -> Disk {
+        self.leave(crash, dice, folder);
+        let mut next = Disk::of(folder);
+        // The page cache outlives the process.
+        for (name, entry) in next.names.iter().filter(|_| crash == Crash::Kill) {
+            if let (Entry::File(new), Some(Entry::File(old))) = (entry, self.names.get(name)) {
+                next.files.insert(*new, self.files[old].clone());
+            }
+        }
+        next
+    }
+
     /// Puts what a crash leaves into a new folder.
-    pub fn leave(mut self, crash: Crash, dice: &mut Dice, folder: &Path) {
+    fn leave(&mut self, crash: Crash, dice: &mut Dice, folder: &Path) {
         let names = match crash {
             Crash::Kill => self.pending.len(),
             Crash::LoseAll => 0,
@@ -178,39 +208,48 @@ impl Disk {
 impl Op {
     /// The folders in which it changes a name.
     fn folders(&self) -> [Option<&str>; 2] {
-        let folder = |name: &'_ String| -> usize { name.rfind('/').unwrap_or(0) };
+        let folder = |name: &String| name.rfind('/').unwrap_or(0);
         match self {
             Op::Create(_, name) | Op::MakeFolder(name) | Op::Unlink(name) => [Some(&name[..folder(name)]), None],
             Op::Rename(from, to) | Op::Link(from, to) => [Some(&from[..folder(from)]), Some(&to[..folder(to)])],
-            Op::Write { .. } | Op::Length(..) | Op::Sync(_) | Op::SyncFolder(_) => [None, None],
+            Op::Write { .. } | Op::Length(..) | Op::Sync(_) | Op::SyncFailed(_) | Op::SyncFolder(_) => [None, None],
         }
     }
 }
 
 impl Content {
-    fn sync(&mut self) {
-        for change in std::mem::take(&mut self.pending) {
-            change.make(&mut self.durable);
+    fn change(&mut self, change: Change) {
+        self.changes.push((change, Fate::Pending));
+    }
+
+    /// What becomes of all that was pending.
+    fn sync(&mut self, fate: Fate) {
+        self.changes.iter_mut().filter(|(_, fate)| *fate == Fate::Pending).for_each(|(_, pending)| *pending = fate);
+        let durable = self.changes.iter().take_while(|(_, fate)| *fate == Fate::Durable).count();
+        for (change, _) in self.changes.drain(..durable) {
+            change.make(&mut self.bytes);
         }
     }
 
     /// The bytes that a crash leaves.
     fn after(&self, crash: Crash, dice: &mut Dice) -> Vec<u8> {
-        let mut bytes = self.durable.clone();
-        let kept = match crash {
-            Crash::Kill | Crash::Tear => self.pending.len(),
+        let mut bytes = self.bytes.clone();
+        let unsure = self.changes.iter().filter(|(_, fate)| *fate != Fate::Durable).count();
+        let mut kept = match crash {
+            Crash::Kill | Crash::Tear => unsure,
             Crash::LoseAll => 0,
-            Crash::LoseEnd => dice.below(self.pending.len() as u64 + 1) as usize,
+            Crash::LoseEnd => dice.below(unsure as u64 + 1) as usize,
         };
-        for (at, change) in self.pending[..kept].iter().enumerate() {
-            let is_last = at + 1 == kept;
-            match (crash, change) {
-                (Crash::LoseEnd, Change::Write(offset, written)) if is_last => {
-                    let front = dice.below(written.len() as u64 + 1) as usize;
-                    Change::Write(*offset, written[..front].to_vec()).make(&mut bytes);
+        for (change, fate) in &self.changes {
+            if *fate == Fate::Durable {
+                change.make(&mut bytes);
+            } else if kept > 0 {
+                kept -= 1;
+                match crash {
+                    Crash::Tear => change.tear(dice, &mut bytes),
+                    Crash::LoseEnd if kept == 0 => change.front(dice).make(&mut bytes),
+                    _ => change.make(&mut bytes),
                 }
-                (Crash::Tear, change) => change.tear(dice, &mut bytes),
-                (_, change) => change.make(&mut bytes),
             }
         }
         bytes
@@ -226,6 +265,14 @@ impl Change {
                 bytes.resize(bytes.len().max(end), 0);
                 bytes[start..end].copy_from_slice(written);
             }
+        }
+    }
+
+    /// A front part.
+    fn front(&self, dice: &mut Dice) -> Change {
+        match self {
+            Change::Write(at, written) => Change::Write(*at, written[..dice.below(written.len() as u64 + 1) as usize].to_vec()),
+            Change::Length(length) => Change::Length(*length),
         }
     }
 

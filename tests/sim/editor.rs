@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::dice::Dice;
 use crate::view::View;
-use crate::web::{ANSWER_WAIT, Lost};
+use crate::web::{ANSWER_WAIT, Lost, MESSAGES};
 
 /// Keys that meet each other often.
 pub const KEYS: [&str; 12] = [
@@ -133,9 +133,12 @@ impl Editor {
         if is_atomic {
             body["mode"] = json!("atomic");
         }
-        let path = dice.pick(&["/updates", "/sync"]);
+        let path = dice.pick(&["/updates", "/sync", MESSAGES]);
         if path == "/sync" {
             body["after"] = json!(self.view.cursor);
+        } else if path == MESSAGES {
+            body["msgType"] = json!("UPDATE_INIT");
+            body["sessionToken"] = json!(self.view.web.token);
         }
         let (status, answer) = self.view.web.ask("POST", path, Some(&body), ANSWER_WAIT, dice).await?;
         if status == 409 && answer["msgType"] == "SYNC_CONFLICT" {
@@ -158,6 +161,7 @@ impl Editor {
         let told = each("updateAcks").into_iter().chain(each("updatesRejected"));
         let told: BTreeMap<u64, Value> = told.map(|one| (one["localSeqNum"].as_u64().unwrap(), one)).collect();
         assert!(told.keys().eq(batch.iter().map(|change| &change.number)), "asked {batch:?}, answered {reply}");
+        self.view.web.sim.tell_news();
         for (number, one) in told {
             let answer = Answer::read(&one);
             if let Some(before) = self.answers.insert(number, answer.clone()) {
@@ -184,9 +188,16 @@ fn updates(batch: &[Change]) -> Vec<Value> {
     batch.iter().map(Change::json).collect()
 }
 
-/// The answer of a server that could; nothing else may come but that it cannot now.
+/// The answer of a server that could, as one; nothing else may come but that it cannot now.
 fn applied(status: u16, answer: Value) -> Option<Value> {
     match status {
+        200 if answer["msgType"] == "UPDATE_ACK" || answer.is_array() => {
+            let messages = answer.as_array().cloned().unwrap_or_else(|| vec![answer]);
+            let rejected = messages.get(1).map_or(json!([]), |rejected| rejected["updatesRejected"].clone());
+            let mut result = messages[0].clone();
+            result["updatesRejected"] = rejected;
+            Some(result)
+        }
         200 => Some(answer),
         503 => None,
         _ => panic!("a push was answered with {status}: {answer}"),

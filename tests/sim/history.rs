@@ -124,11 +124,20 @@ async fn misfortune(sim: Sim, net: Arc<Net>, server: Arc<Server>) -> u64 {
     for _ in 0..dice.between(2, 6) {
         sim.sleep(dice.between(50, 3_000)).await;
         match dice.below(10) {
-            0..5 => {
+            0..4 => {
                 crashes += 1;
-                server.crash(dice.pick(&[Crash::Kill, Crash::LoseAll, Crash::LoseEnd, Crash::Tear]), &mut dice).await;
+                crash(&sim, &server, &mut dice).await;
             }
-            5 => server.restart(&mut dice).await,
+            4 => server.restart(&mut dice).await,
+            5 => {
+                server.set_fault(Some(dice.pick(&["write", "torn", "full", "sync", "sync"]))).await;
+                sim.sleep(dice.between(200, 6_000)).await;
+                if dice.chance(50) {
+                    crashes += 1;
+                    crash(&sim, &server, &mut dice).await;
+                }
+                server.set_fault(None).await;
+            }
             6 => sim.jump(dice.between(0, 6 * 3_600_000) as i64 - 3 * 3_600_000),
             _ => {
                 let (client, link) = (dice.below(net.clients() as u64) as usize, dice.pick(&[Link::Down, Link::Silent]));
@@ -140,6 +149,14 @@ async fn misfortune(sim: Sim, net: Arc<Net>, server: Arc<Server>) -> u64 {
         }
     }
     crashes
+}
+
+/// Mostly at an instant at which somebody is told something.
+async fn crash(sim: &Sim, server: &Server, dice: &mut Dice) {
+    if dice.chance(70) {
+        sim.news_within(3_000).await;
+    }
+    server.crash(dice.pick(&[Crash::Kill, Crash::LoseAll, Crash::LoseEnd, Crash::Tear]), dice).await;
 }
 
 /// Reads to the end of the log.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use liftrelay::http::{App, Options};
 use liftrelay::meet::chain::ServerKey;
+use liftrelay::meet::id::MeetId;
 use liftrelay::relay::registry::Registry;
 use liftrelay::store::files::{FileStore, Fsync};
 use tokio::sync::Mutex;
@@ -89,6 +90,17 @@ impl Server {
         self.next(&mut life, ops, crash, dice).await;
     }
 
+    /// Lets the disk fail, from now on or, without a fault, no longer. The next process finds a disk that works.
+    pub async fn set_fault(&self, fault: Option<&str>) {
+        let life = self.life.lock().await;
+        self.sim.note(format_args!("the disk of server {} fails: {fault:?}", life.number));
+        let path = life.folder.join("fault");
+        match fault {
+            Some(fault) => fs::write(path, fault).unwrap(),
+            None => drop(fs::remove_file(path)),
+        }
+    }
+
     /// Stops the process in order and starts the next one.
     pub async fn restart(&self, dice: &mut Dice) {
         let mut life = self.life.lock().await;
@@ -113,9 +125,8 @@ impl Server {
         life.folder = self.home.join(life.number.to_string());
         let image = life.folder.join("image");
         fs::create_dir_all(&image).unwrap();
-        disk.leave(crash, dice, &image);
+        life.disk = disk.after(crash, dice, &image);
         fs::rename(image, life.folder.join("data")).unwrap();
-        life.disk = Disk::of(&life.folder.join("data"));
         self.sim.sleep(dice.between(0, 400)).await;
         self.launch(life);
     }
@@ -123,7 +134,8 @@ impl Server {
     /// The bytes of a meet's log, as they lie there now.
     pub async fn log(&self, meet: &str) -> Vec<u8> {
         let life = self.life.lock().await;
-        fs::read(life.folder.join("data/current-meets").join(meet).join(FileStore::LOG_FILE)).unwrap()
+        let meet: MeetId = meet.parse().unwrap();
+        fs::read(FileStore::log_path(&life.folder.join("data"), meet).unwrap()).unwrap()
     }
 }
 

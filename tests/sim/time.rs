@@ -35,6 +35,7 @@ struct Inner {
     clock: Clock,
     started: Instant,
     woken: Notify,
+    news: Notify,
     handle: OnceLock<Handle>,
     state: Mutex<State>,
     trace: Mutex<Vec<String>>,
@@ -107,6 +108,7 @@ impl Sim {
             clock: Clock::default(),
             started: now,
             woken: Notify::new(),
+            news: Notify::new(),
             handle: OnceLock::new(),
             state: Mutex::new(state),
             trace: Mutex::default(),
@@ -170,7 +172,7 @@ impl Sim {
     /// Something happens now that may give the disk work: it will take its time.
     pub fn stir(&self) {
         let mut state = self.0.state.lock().unwrap();
-        let takes = if state.dice.chance(10) { state.dice.between(10, 120) } else { state.dice.between(0, 4) };
+        let takes = if state.dice.chance(20) { state.dice.between(10, 120) } else { state.dice.between(0, 4) };
         state.step = Duration::from_millis(1);
         let at = Instant::now() + Duration::from_millis(takes);
         if state.opens_at > at || state.opens_at <= Instant::now() {
@@ -184,6 +186,20 @@ impl Sim {
         self.0.state.lock().unwrap().deadlines.push(Reverse(until));
         tokio::time::sleep_until(until).await;
         self.stir();
+    }
+
+    /// A client learns of something that must never be lost from now on.
+    pub fn tell_news(&self) {
+        self.0.news.notify_waiters();
+    }
+
+    /// Waits until some client learns of something, for so long at most.
+    pub async fn news_within(&self, millis: u64) {
+        tokio::select! {
+            biased;
+            () = self.0.news.notified() => {}
+            () = self.sleep(millis) => {}
+        }
     }
 
     /// Milliseconds since the start.

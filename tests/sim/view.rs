@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use futures_util::{SinkExt, StreamExt};
 use liftrelay::wire::sse::Decoder;
-use serde_json::Value;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use crate::dice::Dice;
 use crate::web::{ANSWER_WAIT, Lost, Web};
@@ -54,6 +56,7 @@ impl View {
             let next = self.head() + 1;
             assert_eq!(entry["serverSeqNum"], next, "reader {} has {} entries and is sent {entry}", self.web.place, self.head());
             self.entries.push(entry.clone());
+            self.web.sim.tell_news();
         }
         assert_eq!(message["serverSeqNum"], self.head(), "{message}");
         self.cursor = message["cursor"].as_str().unwrap().to_owned();
@@ -72,12 +75,13 @@ impl View {
 
     /// Reads on in one of the ways there are.
     pub async fn read(&mut self, dice: &mut Dice) -> Result<(), Lost> {
-        match dice.below(6) {
+        match dice.below(8) {
             0 => self.pull(dice).await,
             1 => self.long_poll(dice).await,
             2 if !self.is_viewer() => self.sync(dice).await,
             3 => self.follow("", dice).await,
             4 => self.follow("&format=ndjson", dice).await,
+            5 | 6 => self.follow_socket(dice).await,
             _ => self.state(dice).await,
         }
     }
@@ -100,7 +104,7 @@ impl View {
     }
 
     async fn sync(&mut self, dice: &mut Dice) -> Result<(), Lost> {
-        let body = serde_json::json!({"after": self.cursor, "wait": dice.between(0, 3)});
+        let body = json!({"after": self.cursor, "wait": dice.between(0, 3)});
         let page = self.answered("POST", "/sync", Some(&body), ANSWER_WAIT, dice).await?;
         self.take(&page);
         Ok(())
@@ -134,6 +138,22 @@ impl View {
         Ok(())
     }
 
+    /// A WebSocket, for a while.
+    async fn follow_socket(&mut self, dice: &mut Dice) -> Result<(), Lost> {
+        let mut socket = self.web.socket(dice).await?;
+        let pull = json!({"msgType": "CLIENT_PULL", "sessionToken": self.web.token, "lastServerSeq": self.cursor});
+        socket.send(Message::text(pull.to_string())).await.map_err(|_| Lost)?;
+        let until = self.web.sim.now() + dice.between(50, 20_000);
+        while let Some(left) = until.checked_sub(self.web.sim.now()).filter(|left| *left > 0) {
+            let Ok(Some(Ok(message))) = tokio::time::timeout(Duration::from_millis(left), socket.next()).await else { break };
+            if let Message::Text(text) = message {
+                self.web.sim.note(format_args!("client {} is sent {text}", self.web.place));
+                self.event(&serde_json::from_str(&text).unwrap());
+            }
+        }
+        Ok(())
+    }
+
     fn event(&mut self, event: &Value) {
         match event["msgType"].as_str().unwrap() {
             "UPDATE_RELAY" => self.go_on(event),
@@ -144,7 +164,7 @@ impl View {
                     self.hashes.push((self.known, hash.to_owned()));
                 }
             }
-            "END" => assert_eq!(event["reason"], "shutdown", "{event}"),
+            "END" => assert!(["shutdown", "finished"].iter().any(|reason| event["reason"] == *reason), "{event}"),
             other => panic!("reader {} is sent {other}, and nothing was lost: {event}", self.web.place),
         }
     }

@@ -9,6 +9,8 @@ use hyper::body::Incoming;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::{WebSocketStream, client_async};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::dice::Dice;
@@ -17,6 +19,9 @@ use crate::time::Sim;
 
 /// How long a client waits for an answer that is not a long-poll's.
 pub const ANSWER_WAIT: Duration = Duration::from_secs(6);
+
+/// Takes the design's own messages, of whatever meet.
+pub const MESSAGES: &str = "/v1/messages";
 
 /// No answer: the connection failed, broke, or told nothing for too long. What was asked may have happened.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +69,16 @@ impl Web {
         Ok(Streamed { body: response.into_body(), _connection })
     }
 
+    /// Opens a WebSocket.
+    pub async fn socket(&self, dice: &mut Dice) -> Result<WebSocketStream<DuplexStream>, Lost> {
+        let stream = self.net.connect(self.place, dice).await.map_err(|_| Lost)?;
+        let key = if self.token.starts_with("lrv_") { format!("?key={}", self.token) } else { String::new() };
+        let opening = tokio::time::timeout(ANSWER_WAIT, client_async(format!("ws://liftrelay.test/v1/socket{key}"), stream));
+        let opened = opening.await.map_err(|_| Lost).and_then(|opened| opened.map_err(|_| Lost));
+        self.sim.note(format_args!("client {} opens a socket: {}", self.place, opened.is_ok()));
+        Ok(opened?.0)
+    }
+
     async fn send(
         &self,
         method: &str,
@@ -76,7 +91,7 @@ impl Web {
         let connection = AbortOnDropHandle::new(tokio::spawn(async move { drop(connection.await) }));
         let request = Request::builder()
             .method(method)
-            .uri(format!("/v1/meets/{}{path}", self.meet))
+            .uri(if path == MESSAGES { path.to_owned() } else { format!("/v1/meets/{}{path}", self.meet) })
             .header("host", "liftrelay.test")
             .header("content-type", "application/json")
             .header("authorization", format!("Bearer {}", self.token))

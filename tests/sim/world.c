@@ -2,10 +2,12 @@
  *
  * A thread whose name begins with "sim " or "disk " gets random bytes that follow from its name, and a clock that
  * stands. What such a thread does to files below SIM_FOLDER/.../data is written down in the file "ops" beside "data":
- * a line for each change, and behind a line "write" the bytes. Syncs are written down and do nothing else.
+ * a line for each change, and behind a line "write" the bytes. Syncs are written down and do nothing else. While there is
+ * a file "fault" beside "data", its text says what fails: "write", "torn" (half of it is written), "full" or "sync".
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -88,6 +90,24 @@ static void note(const char *path, const void *bytes, size_t count, const char *
     close(out);
 }
 
+/* Whether this fails now; `path` may be any path below the same "data". */
+static int has_fault(const char *path, const char *what) {
+    char fault[4096], text[16] = "";
+    int folder = (int)(strstr(path + strlen(getenv("SIM_FOLDER")), "/data") - path);
+    snprintf(fault, sizeof fault, "%.*s/fault", folder, path);
+    int in = REAL(open)(fault, O_RDONLY | O_CLOEXEC);
+    if (in < 0)
+        return 0;
+    ssize_t length = read(in, text, sizeof text - 1);
+    close(in);
+    return length > 0 && strcmp(text, what) == 0;
+}
+
+static int fail(int error) {
+    errno = error;
+    return -1;
+}
+
 /* The path of a descriptor, or of `name` in the folder that it stands for. */
 static int path_of(int fd, const char *name, char *path, size_t room) {
     char link[64];
@@ -111,10 +131,15 @@ ssize_t write(int fd, const void *bytes, size_t count) {
     if (!is_below(fd, NULL, path, &below) || fstat(fd, &facts) != 0)
         return REAL(write)(fd, bytes, count);
     long long at = fcntl(fd, F_GETFL) & O_APPEND ? (long long)facts.st_size : (long long)lseek(fd, 0, SEEK_CUR);
-    ssize_t written = REAL(write)(fd, bytes, count);
+    if (has_fault(path, "write"))
+        return fail(EIO);
+    if (has_fault(path, "full"))
+        return fail(ENOSPC);
+    int is_torn = count > 1 && has_fault(path, "torn");
+    ssize_t written = REAL(write)(fd, bytes, is_torn ? count / 2 : count);
     if (written > 0)
         note(path, bytes, (size_t)written, "write %llu %lld %zd\n", (unsigned long long)facts.st_ino, at, written);
-    return written;
+    return is_torn ? fail(EIO) : written;
 }
 
 static int sync_with(int fd, int (*real)(int)) {
@@ -122,6 +147,10 @@ static int sync_with(int fd, int (*real)(int)) {
     struct stat facts;
     if (!is_below(fd, NULL, path, &below) || fstat(fd, &facts) != 0)
         return real(fd);
+    if (has_fault(path, "sync")) {
+        note(path, "", 0, "unsynced %llu\n", (unsigned long long)facts.st_ino);
+        return fail(EIO);
+    }
     if (S_ISDIR(facts.st_mode))
         note(path, "", 0, "syncdir .%s\n", below);
     else
