@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::dice::Dice;
+use crate::keys::Keys;
 use crate::view::View;
 use crate::web::{ANSWER_WAIT, Lost, MESSAGES};
 
@@ -52,6 +53,7 @@ pub struct Editor {
     /// All that it ever made.
     pub changes: BTreeMap<u64, Change>,
     pub answers: BTreeMap<u64, Answer>,
+    pub keys: Keys,
 }
 
 impl Change {
@@ -74,6 +76,7 @@ impl Editor {
                 self.deliver(&batch, dice).await;
             }
             5 if !self.answers.is_empty() => self.ask_again(dice).await,
+            6 if dice.chance(50) => drop(self.keys.act(&self.view.web, dice).await),
             _ => drop(self.view.read(dice).await),
         }
     }
@@ -102,6 +105,43 @@ impl Editor {
                 // The author takes back what cannot be, and sends the rest.
                 Ok(Some(refused)) => batch.retain(|change| change.number != refused),
                 Err(Lost) => self.view.web.sim.sleep(dice.between(20, 1_500)).await,
+            }
+        }
+    }
+
+    /// Ends the meet. Whoever is told so can rely on it.
+    pub async fn finish(&mut self, dice: &mut Dice) {
+        loop {
+            match self.view.web.ask("POST", "/finish", None, ANSWER_WAIT, dice).await {
+                Ok((200, _)) => return self.view.web.sim.tell_news(),
+                Ok((503, _)) | Err(Lost) => self.view.web.sim.sleep(dice.between(20, 1_500)).await,
+                Ok((status, answer)) => panic!("finishing was answered with {status}: {answer}"),
+            }
+        }
+    }
+
+    /// All that was answered is answered in the same way once more, by a finished meet too; that takes nothing new.
+    pub async fn ask_all_again(&mut self, is_finished: bool, dice: &mut Dice) {
+        for number in self.answers.keys().copied().collect::<Vec<_>>() {
+            let batch = [self.changes[&number].clone()];
+            let (status, answer) = self.insist(&batch, dice).await;
+            assert_eq!(status, 200, "{answer}");
+            self.answered(&batch, &answer);
+        }
+        if is_finished {
+            let more = self.make(dice);
+            let (status, answer) = self.insist(&more, dice).await;
+            assert_eq!((status, &answer["code"]), (409, &json!("meet-finished")), "{answer}");
+        }
+    }
+
+    /// Pushes until there is an answer.
+    async fn insist(&self, batch: &[Change], dice: &mut Dice) -> (u16, Value) {
+        let body = json!({"updates": updates(batch)});
+        loop {
+            match self.view.web.ask("POST", "/updates", Some(&body), ANSWER_WAIT, dice).await {
+                Ok((503, _)) | Err(Lost) => self.view.web.sim.sleep(100).await,
+                Ok(told) => return told,
             }
         }
     }

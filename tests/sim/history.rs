@@ -14,6 +14,7 @@ use crate::check::{self, Ending};
 use crate::dice::Dice;
 use crate::disk::Crash;
 use crate::editor::Editor;
+use crate::keys::Keys;
 use crate::net::{Link, Net};
 use crate::server::Server;
 use crate::time::Sim;
@@ -51,6 +52,10 @@ pub async fn play(sim: Sim, home: PathBuf) -> Ended {
     for editor in working {
         ended.push(join(editor).await);
     }
+    let is_finished = dice.chance(30);
+    if is_finished {
+        ended[0].finish(&mut dice).await;
+    }
     let mut viewer = join(reading).await;
     let crashes = join(faults).await;
     for view in ended.iter_mut().map(|editor| &mut editor.view).chain([&mut viewer]) {
@@ -63,6 +68,11 @@ pub async fn play(sim: Sim, home: PathBuf) -> Ended {
     let mut again = View::new(ended[0].view.web.clone());
     catch_up(&mut again, &mut dice).await;
     let replayed = told_state(&again, &mut dice).await;
+    assert_eq!(again.status, if is_finished { "finished" } else { "live" });
+    for editor in &mut ended {
+        editor.ask_all_again(is_finished, &mut dice).await;
+        while editor.keys.check(&editor.view.web, &mut dice).await.is_err() {}
+    }
     let entries = again.head();
     check::all(&Ending { editors: &ended, viewer: &viewer, again: &again, log: &log, states: [state, replayed], tie_break });
     sim.note(format_args!("the log: {}", String::from_utf8_lossy(&log)));
@@ -95,7 +105,7 @@ async fn open_meet(sim: &Sim, net: &Arc<Net>, server: &Server, editors: usize, t
         let writer = Writer { location_name: location.into(), client_id: client_id.into() };
         let session = live.edit_roster(move |roster| roster.join(id, writer, now).unwrap()).await.unwrap();
         let view = View::new(web(place, session.token.reveal()));
-        joined.push(Editor { view, location, client_id, changes: Default::default(), answers: Default::default() });
+        joined.push(Editor { view, location, client_id, changes: Default::default(), answers: Default::default(), keys: Keys::default() });
     }
     let key = live.edit_roster(move |roster| roster.create_view_key(id, "screen".into(), None, now).unwrap()).await.unwrap();
     (joined, View::new(web(editors, key.0.reveal())))

@@ -15,6 +15,7 @@ mod disk;
 mod editor;
 mod history;
 mod judge;
+mod keys;
 mod net;
 #[path = "../oracle/mod.rs"]
 mod oracle;

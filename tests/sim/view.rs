@@ -20,11 +20,13 @@ pub struct View {
     pub known: u64,
     /// Numbers at which the server told the hash of the state.
     pub hashes: Vec<(u64, String)>,
+    /// As the last page told it.
+    pub status: String,
 }
 
 impl View {
     pub fn new(web: Web) -> View {
-        View { web, entries: Vec::new(), cursor: "0".to_owned(), known: 0, hashes: Vec::new() }
+        View { web, entries: Vec::new(), cursor: "0".to_owned(), known: 0, hashes: Vec::new(), status: String::new() }
     }
 
     fn is_viewer(&self) -> bool {
@@ -47,6 +49,7 @@ impl View {
     pub fn take(&mut self, page: &Value) {
         self.go_on(page);
         self.hear(&page["headSeqNum"]);
+        page["status"].as_str().unwrap().clone_into(&mut self.status);
     }
 
     /// Takes what goes on from the cursor. What a stream relays was put into words once for everyone, so the head that it
