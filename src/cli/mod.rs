@@ -45,7 +45,7 @@ enum Command {
     /// Check meets on disk: exit code 0 for sound, 1 for damaged; --repair writes a copy of what is sound
     Verify(verify::VerifyArgs),
     #[command(flatten)]
-    Client(client::ClientCommand),
+    Client(Box<client::ClientCommand>),
     /// Print the script that completes commands in a shell
     Completions(completions::CompletionsArgs),
     /// Print the server's contract (OpenAPI 3.1)
@@ -57,7 +57,7 @@ pub fn run() -> ExitCode {
     let exit = match Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit()).command {
         Command::Serve(args) => serve::run(*args),
         Command::Verify(args) => verify::run(&args),
-        Command::Client(command) => client::run(command),
+        Command::Client(command) => client::run(*command),
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi(),
     };

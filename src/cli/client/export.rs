@@ -51,7 +51,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Ended> {
     let partial = partial(&args.output);
     let mut file = BufWriter::new(File::create_new(&partial).map_err(failed)?);
     let written = write(args.what, &session, &mut file).await;
-    let ended = match written {
+    match written {
         Ok(exit) => {
             file.into_inner().map_err(|error| failed(error.into_error()))?.sync_all().map_err(failed)?;
             std::fs::rename(&partial, &args.output).map_err(failed)?;
@@ -61,8 +61,7 @@ pub(super) async fn run(args: &ExportArgs) -> Result<Exit, Ended> {
             let _ = std::fs::remove_file(&partial);
             Err(ended)
         }
-    };
-    ended
+    }
 }
 
 fn partial(path: &Path) -> PathBuf {

@@ -73,13 +73,13 @@ struct Line {
 
 /// Keeps a replica in step with its server, and with whoever is at the other end of the pipes.
 pub(super) async fn run(args: &RunArgs) -> Result<Exit, Ended> {
-    let mut store = FileStore::open(&args.replica).map_err(kept)?;
-    let replica = Replica::open(store.load().map_err(kept)?);
+    let mut store = FileStore::open(&args.replica).map_err(|error| kept(&error))?;
+    let replica = Replica::open(store.load().map_err(|error| kept(&error))?);
     let (session, access) = open(args, &mut store, &replica).await?;
     drop(replica);
     let ladder = Arc::new(Ladder::new(session));
     let options = Options { access: Some(Arc::new(access)), conflict_free: args.conflict_free, ..Options::default() };
-    let live = Live::start(Box::new(store), ladder, options).map_err(kept)?;
+    let live = Live::start(Box::new(store), ladder, options).map_err(|error| kept(&error))?;
     let ended = follow(&live, args.drain).await;
     let (pending, refused) = live.read(|replica| (replica.status().pending, replica.status().conflicts));
     live.close().await;
@@ -121,7 +121,7 @@ async fn open(args: &RunArgs, store: &mut FileStore, replica: &Replica) -> Resul
     let join = Join { password: &password, location_name: location, client_id: args.client.as_deref() };
     let joined = server.join(meet, &join).await?;
     let records = replica.join(&joined).map_err(|stranger| usage(stranger.to_string()))?;
-    store.append(&records).map_err(kept)?;
+    store.append(&records).map_err(|error| kept(&error))?;
     tell(&format!("joined meet {} as {}", joined.meet_id, joined.location_name));
     let session = server.session(&joined)?;
     let access = PasswordAccess::new(session.clone(), password, joined.location_name, joined.client_id);
@@ -209,7 +209,7 @@ async fn take(live: &Live, line: &str) -> Result<(), Ended> {
             print_problem(line, &error.to_string());
             Ok(())
         }
-        Err(LiveError::Store(error)) => Err(kept(error)),
+        Err(LiveError::Store(error)) => Err(kept(&error)),
     }
 }
 
@@ -275,6 +275,6 @@ fn print_news(replica: &Replica, news: &News) {
     }
 }
 
-fn kept(error: StoreError) -> Ended {
+fn kept(error: &StoreError) -> Ended {
     usage(error.to_string())
 }

@@ -74,7 +74,7 @@ impl Core {
         let core = Arc::clone(self);
         // A store syncs its medium, which takes a thread that may wait.
         let changed = tokio::task::spawn_blocking(move || core.change_now(decide)).await;
-        let news = changed.unwrap_or_else(|_| Err(LiveError::Store(StoreError::Failed)))?;
+        let news = changed.unwrap_or(Err(LiveError::Store(StoreError::Failed)))?;
         let news = Arc::new(news);
         // Nobody may be watching.
         let _ = self.news.send(Arc::clone(&news));

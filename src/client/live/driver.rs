@@ -171,11 +171,10 @@ impl Driver {
         let push_at = self.waiting_since.map(|since| since + choice.window);
         let is_due = push_at.is_some_and(|at| at <= now);
         // Where nothing is held, edits ride inside the pull; held pulls are left alone.
-        if is_due && pushing.is_none() && (pulling.is_none() || !self.is_short()) {
-            if let Some(outgoing) = self.outgoing().await? {
-                let exchange = self.push(outgoing, pulling.is_none() && self.is_short());
-                *if self.is_short() { &mut *pulling } else { &mut *pushing } = Some(exchange);
-            }
+        let is_free = pushing.is_none() && (pulling.is_none() || !self.is_short());
+        if let Some(outgoing) = if is_due && is_free { self.outgoing().await? } else { None } {
+            let exchange = self.push(outgoing, self.is_short());
+            *if self.is_short() { &mut *pulling } else { &mut *pushing } = Some(exchange);
         }
         if pulling.is_none() {
             let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(choice.wait)));
