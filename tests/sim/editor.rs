@@ -122,12 +122,10 @@ impl Editor {
 
     /// All that was answered is answered in the same way once more, by a finished meet too; that takes nothing new.
     pub async fn ask_all_again(&mut self, is_finished: bool, dice: &mut Dice) {
-        for number in self.answers.keys().copied().collect::<Vec<_>>() {
-            let batch = [self.changes[&number].clone()];
-            let (status, answer) = self.insist(&batch, dice).await;
-            assert_eq!(status, 200, "{answer}");
-            self.answered(&batch, &answer);
-        }
+        let batch: Vec<Change> = self.answers.keys().map(|number| self.changes[number].clone()).collect();
+        let (status, answer) = self.insist(&batch, dice).await;
+        assert_eq!(status, 200, "{answer}");
+        self.answered(&batch, &answer);
         if is_finished {
             let more = self.make(dice);
             let (status, answer) = self.insist(&more, dice).await;

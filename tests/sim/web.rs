@@ -65,6 +65,9 @@ impl Web {
         let opened = tokio::time::timeout(ANSWER_WAIT, self.send("GET", path, None, dice)).await.unwrap_or(Err(Lost));
         self.sim.note(format_args!("client {} streams {path}: {}", self.place, opened.is_ok()));
         let (response, _connection) = opened?;
+        if response.status() == 503 {
+            return Err(Lost);
+        }
         assert_eq!(response.status(), 200, "{path}");
         Ok(Streamed { body: response.into_body(), _connection })
     }
