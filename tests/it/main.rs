@@ -19,6 +19,7 @@ mod damage;
 mod descriptors;
 mod disk;
 mod finishing;
+mod floods;
 mod full_disk;
 mod hostile;
 mod http2;
