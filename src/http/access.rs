@@ -9,11 +9,12 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
 use crate::auth::roster::{Grant, Holder, TooManyStreams};
 use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
-use crate::meet::limits::STALLED_WRITE;
+use crate::meet::limits::{REFUSAL_AFTER, STALLED_WRITE};
 use crate::meet::update::Writer;
 use crate::metrics::Role;
 use crate::relay::live::LiveMeet;
@@ -34,9 +35,14 @@ pub(super) struct Access {
 impl Access {
     /// Opens the meet that a token belongs to.
     pub(super) async fn open(app: &App, token: Token) -> Result<Access, Problem> {
+        let arrived = Instant::now();
         let live = app.registry.open(token.meet).await?;
         let granted = live.and_then(|live| live.grant(&token).map(|grant| (live, grant)));
-        let (live, grant) = granted.ok_or_else(|| refused(token.kind))?;
+        let Some((live, grant)) = granted else {
+            // A meet that is open is found at once, for another one the disk is asked: the time must not tell.
+            tokio::time::sleep_until(arrived + REFUSAL_AFTER).await;
+            return Err(refused(token.kind));
+        };
         live.presence.saw(&grant.holder, None, live.now());
         Ok(Access { live, grant, token })
     }

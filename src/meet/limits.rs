@@ -102,6 +102,8 @@ pub const ONLINE_FOR: Duration = Duration::from_secs(40);
 
 /// Life of a session; the design says seven days.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// Time after which a token that opens nothing is refused, whether its meet is there or not: longer than looking for a meet takes.
+pub const REFUSAL_AFTER: Duration = Duration::from_millis(10);
 /// Sessions alive in one meet; the one that ends first makes room.
 pub const SESSIONS_MAX: usize = 10_000;
 /// Logins that may wait for a thread to hash on; at 0.2 s each the last waits a few seconds.
