@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
 use crate::meet::chain::ChainValue;
 use crate::meet::id::MeetId;
-use crate::meet::limits::{CLIENTS_MAX, SESSION_LIFE, SESSIONS_MAX, VIEW_KEYS_MAX};
+use crate::meet::limits::{CLIENTS_MAX, SESSION_LIFE, SESSIONS_MAX, STREAMS_PER_TOKEN, VIEW_KEYS_MAX};
 use crate::meet::settings::Settings;
 use crate::meet::time::Timestamp;
 use crate::meet::update::Writer;
@@ -114,6 +115,8 @@ pub struct Grant {
     pub expires_at: Option<Timestamp>,
     /// Cancelled when it is ended before that.
     pub ended: CancellationToken,
+    /// What is left of [`STREAMS_PER_TOKEN`].
+    streams: Arc<Semaphore>,
 }
 
 /// Who holds a [`Grant`].
@@ -137,7 +140,15 @@ pub enum Holder {
 
 impl Grant {
     fn new(holder: Holder, expires_at: Option<Timestamp>) -> Arc<Grant> {
-        Arc::new(Grant { holder, expires_at, ended: CancellationToken::new() })
+        Arc::new(Grant { holder, expires_at, ended: CancellationToken::new(), streams: Arc::new(Semaphore::new(STREAMS_PER_TOKEN)) })
+    }
+
+    /// Takes one of its streams, for as long as what is returned is kept.
+    ///
+    /// # Errors
+    /// [`TooManyStreams`]
+    pub fn stream(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| TooManyStreams)
     }
 
     /// Whether it has lived its time.
@@ -167,6 +178,11 @@ pub struct Full {
     /// The limit.
     pub limit: usize,
 }
+
+/// A token reads in too many places at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this token has {STREAMS_PER_TOKEN} streams and waiting requests already, which is the most it can have")]
+pub struct TooManyStreams;
 
 /// What joining gave a client.
 #[derive(Debug)]

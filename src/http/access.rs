@@ -8,10 +8,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use crate::auth::roster::{Grant, Holder};
+use crate::auth::roster::{Grant, Holder, TooManyStreams};
 use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
+use crate::meet::limits::{REFUSAL_AFTER, STALLED_WRITE};
 use crate::meet::update::Writer;
 use crate::metrics::Role;
 use crate::relay::live::LiveMeet;
@@ -20,6 +23,7 @@ use crate::wire::problem::{Code, Problem};
 
 use super::App;
 use super::params::Params;
+use super::serve::room::Place;
 
 /// Somebody who may read a meet.
 pub(super) struct Access {
@@ -31,11 +35,21 @@ pub(super) struct Access {
 impl Access {
     /// Opens the meet that a token belongs to.
     pub(super) async fn open(app: &App, token: Token) -> Result<Access, Problem> {
+        let arrived = Instant::now();
         let live = app.registry.open(token.meet).await?;
         let granted = live.and_then(|live| live.grant(&token).map(|grant| (live, grant)));
-        let (live, grant) = granted.ok_or_else(|| refused(token.kind))?;
+        let Some((live, grant)) = granted else {
+            // A meet that is open is found at once, for another one the disk is asked: the time must not tell.
+            tokio::time::sleep_until(arrived + REFUSAL_AFTER).await;
+            return Err(refused(token.kind));
+        };
         live.presence.saw(&grant.holder, None, live.now());
         Ok(Access { live, grant, token })
+    }
+
+    /// The same on a connection, which is no stranger's from now on.
+    pub(super) fn on(self, place: Option<&Place>) -> Result<Access, Problem> {
+        place.map_or(Ok(()), |place| place.shows(self.role())).map(|()| self)
     }
 
     pub(super) fn audience(&self) -> Audience {
@@ -47,6 +61,16 @@ impl Access {
             Holder::Editor { .. } => Role::Editor,
             Holder::Viewer { .. } => Role::Viewer,
         }
+    }
+
+    /// One of the streams that a token may have at once.
+    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        self.grant.stream().map_err(|full: TooManyStreams| {
+            // By then those whose readers are gone have been cut off.
+            let seconds = u32::try_from(STALLED_WRITE.as_secs()).unwrap_or(u32::MAX);
+            let detail = format!("{full}; close some, or let each display have a view key of its own");
+            Problem::new(Code::RateLimited, detail).retry_after(seconds)
+        })
     }
 
     /// The same as someone who may also write.
@@ -68,7 +92,7 @@ impl FromRequestParts<Arc<App>> for Access {
         if meet != Some(token.meet) {
             return Err(refused(token.kind));
         }
-        Access::open(app, token).await
+        Access::open(app, token).await?.on(parts.extensions.get())
     }
 }
 

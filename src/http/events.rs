@@ -13,6 +13,7 @@ use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 
 use crate::auth::random_bytes;
@@ -39,7 +40,7 @@ use opening::{Opening, place_of, reset};
 pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
-    let stream = EventStream::open(app, access, &request, format.into());
+    let stream = EventStream::open(app, access, &request, format.into())?;
     let body = futures_util::stream::unfold(stream, |mut stream| async {
         let bytes = stream.next().await?;
         Some((Ok::<_, Infallible>(bytes), stream))
@@ -126,6 +127,8 @@ fn start(headers: &HeaderMap, params: &Params) -> Result<Start, Problem> {
 pub(super) struct EventStream {
     app: Arc<App>,
     access: Access,
+    /// Its share of what its token may have.
+    _share: OwnedSemaphorePermit,
     format: Format,
     paths: Vec<Key>,
     follower: Follower,
@@ -157,7 +160,8 @@ enum Wake {
 }
 
 impl EventStream {
-    pub(super) fn open(app: Arc<App>, access: Access, request: &Request, transport: Transport) -> EventStream {
+    pub(super) fn open(app: Arc<App>, access: Access, request: &Request, transport: Transport) -> Result<EventStream, Problem> {
+        let share = access.stream()?;
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
@@ -169,7 +173,8 @@ impl EventStream {
         let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone());
         let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        EventStream {
+        Ok(EventStream {
+            _share: share,
             format: request.format,
             paths: request.paths.clone(),
             follower,
@@ -184,7 +189,7 @@ impl EventStream {
             told_finished: false,
             app,
             access,
-        }
+        })
     }
 
     /// Why the stream has ended, once its reader was told.

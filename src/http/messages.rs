@@ -29,6 +29,7 @@ use super::publish::publish;
 use super::pushes::{body_wait, page_limit, push_updates, sync_updates};
 use super::reply::{Answer, invalid_at, json};
 use super::restore::restore;
+use super::serve::room::Place;
 use super::sessions::join_meet;
 use super::updates;
 
@@ -46,6 +47,8 @@ pub(super) struct Caller {
     pub(super) only_views: bool,
     /// Whether it hears of news anyway, so that nothing waits for them.
     pub(super) follows: bool,
+    /// The connection.
+    place: Option<Place>,
 }
 
 /// What a message comes to.
@@ -94,7 +97,7 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
         "CREATE_MEET" => {
             caller.may_write()?;
             may_create(app, envelope.create_key.as_deref().or(caller.create_key.as_deref()))?;
-            let creator = create_meet(app, parse(text)?).await?;
+            let creator = create_meet(app, parse(text)?).await?.on(caller.place.as_ref())?;
             let session = session(&creator);
             Ok(Reply::Joined(creator, session.head.cursor, Message::MeetCreated(Box::new(session))))
         }
@@ -102,7 +105,7 @@ pub(super) async fn answer(app: &Arc<App>, caller: &Caller, text: &[u8]) -> Resu
             caller.may_write()?;
             let request: JoinMeet = parse(text)?;
             let meet = envelope.meet_id.as_deref().ok_or_else(|| invalid_at("/meetId", "missing; a meet id has nine digits"))?;
-            let member = join_meet(app, meet.parse::<MeetId>().ok(), caller.address, request).await?;
+            let member = join_meet(app, meet.parse::<MeetId>().ok(), caller.address, request).await?.on(caller.place.as_ref())?;
             let session = session(&member);
             Ok(Reply::Joined(member, session.head.cursor, Message::MeetJoined(Box::new(session))))
         }
@@ -171,7 +174,8 @@ impl Caller {
         if token.kind == Kind::Session {
             self.may_write()?;
         }
-        Access::open(app, token).await.map_err(|problem| show(problem, shown))
+        let access = Access::open(app, token).await.map_err(|problem| show(problem, shown))?;
+        access.on(self.place.as_ref())
     }
 
     async fn editor(&self, app: &App, envelope: &Envelope) -> Result<Editor, Problem> {
@@ -205,6 +209,13 @@ impl FromRequestParts<Arc<App>> for Caller {
             (None, Some(key)) => Some(key.parse().map_err(|_| refused(Kind::View))?),
             (None, None) => None,
         };
-        Ok(Caller { address, token, create_key: bearer.map(str::to_owned), only_views: false, follows: false })
+        Ok(Caller {
+            address,
+            token,
+            create_key: bearer.map(str::to_owned),
+            only_views: false,
+            follows: false,
+            place: parts.extensions.get().cloned(),
+        })
     }
 }

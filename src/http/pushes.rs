@@ -56,7 +56,7 @@ pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> R
     let mut follower = follow(&editor.access, after)?;
     let mut waited = None;
     let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
-        waited = long_poll(app, &editor.access, &mut follower, wait).await;
+        waited = long_poll(app, &editor.access, &mut follower, wait).await?;
         Outcomes::default()
     } else {
         let batch = batch(editor, &updates, mode, if_head, Some(after))?;

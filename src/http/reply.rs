@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, error};
@@ -19,6 +19,7 @@ use crate::wire::message::{Message, ServerPull};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
 
 use super::App;
+use super::body::malformed;
 use super::measure::Arrival;
 
 /// A handler's answer.
@@ -44,7 +45,10 @@ pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: 
     let arrival = Arrival::of(&request);
     let id = request_id();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = next.run(request).await;
+    let mut response = match contradiction(request.headers()) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    };
     arrival.answered(&app.metrics, &response);
     debug!(request_id = id, %method, path, status = response.status().as_u16(), "request");
     if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
@@ -54,6 +58,12 @@ pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: 
         response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
     }
     response
+}
+
+/// Two lines where there may be one: a proxy in front may have judged by the other.
+fn contradiction(headers: &HeaderMap) -> Option<Problem> {
+    let name = [AUTHORIZATION, HOST].into_iter().find(|name| headers.get_all(name).iter().count() > 1)?;
+    Some(malformed(&format!("the header {name} comes more than once; send it once")))
 }
 
 /// What a problem and the log lines about it are found by.

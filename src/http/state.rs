@@ -41,7 +41,7 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
     let mut waited = None;
     if let Some(known) = known {
         let mut follower = follow(&access, known)?;
-        waited = long_poll(&app, &access, &mut follower, wait).await;
+        waited = long_poll(&app, &access, &mut follower, wait).await?;
         if follower.is_at_head() {
             return Ok((waited.map(Extension), not_modified(&follower.position())).into_response());
         }

@@ -37,7 +37,7 @@ pub(super) async fn page(
     wait: Duration,
 ) -> Result<(Page, Option<Waited>), Problem> {
     let mut follower = follow(access, after)?;
-    let waited = long_poll(app, access, &mut follower, wait).await;
+    let waited = long_poll(app, access, &mut follower, wait).await?;
     Ok((follower.page(limit), waited))
 }
 
@@ -56,10 +56,11 @@ pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem
 
 /// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends. Tells whether it had to.
 /// That the meet is finished is news once; from then on waiting takes its time, so that a client that polls in a loop does not spin.
-pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Option<Waited> {
+pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Result<Option<Waited>, Problem> {
     if wait.is_zero() || !follower.is_at_head() {
-        return None;
+        return Ok(None);
     }
+    let _share = access.stream()?;
     let _counted = app.metrics.streams.open(Transport::LongPoll, access.role());
     let _connected = access.live.presence.connect(&access.grant.holder);
     let is_live = access.live.committed.finished_at().is_none();
@@ -70,5 +71,5 @@ pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Followe
         () = access.grant.ended.cancelled() => {}
         () = access.live.ended.cancelled() => {}
     }
-    Some(Waited)
+    Ok(Some(Waited))
 }

@@ -86,6 +86,9 @@ pub const SOCKET_SILENT: Duration = Duration::from_secs(45);
 pub const SOCKET_IDLE: Duration = Duration::from_secs(60);
 /// Time for the other end of a socket to agree to its end; within [`SHUTDOWN_GRACE`].
 pub const SOCKET_CLOSING: Duration = Duration::from_millis(500);
+/// Streams, sockets that follow and long-polls that wait, of one token at once: a hall that follows one view key on its phones, and
+/// ten overlays on every machine. A flood of one token leaves nearly all connections to the others.
+pub const STREAMS_PER_TOKEN: usize = 500;
 /// Shortest pause that `retry:` asks for; [`RETRY_JITTER`] comes on top.
 pub const RETRY_MIN: Duration = Duration::from_millis(1_000);
 /// Width of the jitter of `retry:`, so that a hall does not reconnect in one instant.
@@ -101,6 +104,8 @@ pub const ONLINE_FOR: Duration = Duration::from_secs(40);
 
 /// Life of a session; the design says seven days.
 pub const SESSION_LIFE: Duration = Duration::from_secs(7 * 86_400);
+/// Time after which a token that opens nothing is refused, whether its meet is there or not: longer than looking for a meet takes.
+pub const REFUSAL_AFTER: Duration = Duration::from_millis(10);
 /// Sessions alive in one meet; the one that ends first makes room.
 pub const SESSIONS_MAX: usize = 10_000;
 /// Logins that may wait for a thread to hash on; at 0.2 s each the last waits a few seconds.
@@ -141,6 +146,9 @@ pub const HANDOVER_HOURS: u64 = 72;
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
 /// `--max-connections` sets another number.
 pub const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
+/// One connection of so many is kept from viewers, for those who have yet to say who they are: 2,500 of 20,000, so that among a thousand
+/// new connections a second an editor still has two seconds to show its token.
+pub const CONNECTIONS_PER_KEPT: usize = 8;
 /// Connections at once to the address of `--metrics-listen`: collectors, probes, and a person who looks.
 pub const OPERATOR_CONNECTIONS_MAX: usize = 64;
 /// Descriptors that no connection may take: logs, documents, listeners.

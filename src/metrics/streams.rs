@@ -19,15 +19,18 @@ pub struct Connections {
     open: Each<Protocol, Gauge>,
     accepted: Counter,
     stalled: Counter,
+    sent_away: Counter,
 }
 
 impl Connections {
     pub(super) fn register(registry: &mut Registry) -> Connections {
         let connections = Connections::default();
-        let Connections { open, accepted, stalled } = &connections;
+        let Connections { open, accepted, stalled, sent_away } = &connections;
         registry.register("connections", "Open connections", open.clone());
         registry.register("connections_accepted", "Connections accepted", accepted.clone());
         registry.register("connections_stalled", "Connections cut because the other end accepted nothing for too long", stalled.clone());
+        let help = "Connections without a token cut because there was no room for new ones";
+        registry.register("connections_sent_away", help, sent_away.clone());
         connections
     }
 
@@ -35,7 +38,7 @@ impl Connections {
     pub fn accept(&self) -> OpenConnection {
         self.accepted.inc();
         self.open.of(Protocol::Silent).inc();
-        OpenConnection { open: self.open.clone(), protocol: OnceLock::new() }
+        OpenConnection { open: self.open.clone(), protocol: OnceLock::new(), sent_away: self.sent_away.clone() }
     }
 
     /// A connection was cut because its other end accepted nothing.
@@ -50,6 +53,7 @@ pub struct OpenConnection {
     open: Each<Protocol, Gauge>,
     /// Known from the first request on.
     protocol: OnceLock<Protocol>,
+    sent_away: Counter,
 }
 
 impl OpenConnection {
@@ -61,6 +65,11 @@ impl OpenConnection {
             self.open.of(protocol).inc();
             protocol
         });
+    }
+
+    /// It has to make room for another.
+    pub fn sent_away(&self) {
+        self.sent_away.inc();
     }
 }
 

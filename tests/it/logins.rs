@@ -43,37 +43,6 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-#[tokio::test]
-async fn an_unknown_meet_and_a_wrong_password_look_the_same_for_as_long() {
-    let server = behind_a_proxy().await;
-    let desk = server.meet().await;
-    let unknown = if desk.meet == "000000001" { "000000002" } else { "000000001" };
-    let timed = async |meet: &str, address: String| {
-        let started = Instant::now();
-        let reply = login(&server, meet, WRONG, &address).await;
-        (started.elapsed(), reply)
-    };
-    let mut ratios = Vec::new();
-    // Other tests share the cores, so one round may be off; a difference in the program would show in each.
-    for round in 0..4 {
-        let (mut wrong, mut none) = (Vec::new(), Vec::new());
-        for n in 0..5 {
-            let (time, wrong_reply) = timed(&desk.meet, format!("198.51.100.{}", round * 10 + n)).await;
-            wrong.push(time);
-            let (time, none_reply) = timed(unknown, format!("203.0.113.{}", round * 10 + n)).await;
-            none.push(time);
-            assert_eq!(text(&wrong_reply), text(&none_reply));
-            assert_eq!(wrong_reply.problem(403, "join-rejected")["reason"], "invalid meetId/Password");
-        }
-        let ratio = median(wrong).as_secs_f64() / median(none).as_secs_f64();
-        if (0.77..1.3).contains(&ratio) {
-            return;
-        }
-        ratios.push(ratio);
-    }
-    panic!("the time tells whether a meet exists: {ratios:?}");
-}
-
 /// What is no meet id at all is told no faster.
 #[tokio::test]
 async fn nonsense_for_an_id_costs_a_hash_too() {

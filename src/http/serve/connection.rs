@@ -46,9 +46,19 @@ pub(super) struct Visitor {
 pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
     let Peer(peer) = visitor.peer;
     let metrics = Arc::clone(&front.metrics);
-    let ended = match front.tls.clone() {
-        None => over_http1(guarded(stream), visitor, front).await,
-        Some(tls) => over_tls(&tls, stream, visitor, front).await,
+    let place = visitor.place.clone();
+    let served = async {
+        match front.tls.clone() {
+            None => over_http1(guarded(stream), visitor, front).await,
+            Some(tls) => over_tls(&tls, stream, visitor, front).await,
+        }
+    };
+    let ended = tokio::select! {
+        ended = served => ended,
+        () = place.sent_away() => {
+            debug!(%peer, "a connection that showed no token made room for another");
+            return;
+        }
     };
     if let Err(error) = ended {
         if has_stalled(&*error) {

@@ -69,8 +69,8 @@ pub async fn serve(listener: TcpListener, front: Front) {
         };
         match accepted {
             Ok((stream, peer, permit)) => {
-                let visitor =
-                    Visitor { peer: Peer(peer), place: Place::new(permit, connections.token(), front.metrics.connections.accept()) };
+                let place = Place::new(Arc::clone(&front.room), permit, connections.token(), front.metrics.connections.accept());
+                let visitor = Visitor { peer: Peer(peer), place };
                 tokio::spawn(connection::serve(stream, visitor, front.clone()));
             }
             Err(error) => {
@@ -92,16 +92,16 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let Ok(permit) = front.room.permit().await else { return };
-    let place = Place::new(permit, TaskTracker::new().token(), front.metrics.connections.accept());
+    let place = Place::new(Arc::clone(&front.room), permit, TaskTracker::new().token(), front.metrics.connections.accept());
     if let Err(error) = connection::over_http1(stream, Visitor { peer: Peer(peer), place }, front).await {
         debug!(%peer, %error, "a connection ended");
     }
 }
 
-/// The next connection, once there is room for it.
+/// The next connection, once there is room for it. Nobody is sent away before somebody has come.
 async fn accept(listener: &TcpListener, room: &Room) -> io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let permit = room.permit().await.map_err(io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
+    let permit = room.permit().await.map_err(io::Error::other)?;
     // Events are small and must not wait for each other.
     stream.set_nodelay(true)?;
     Ok((stream, peer, permit))

@@ -1,30 +1,54 @@
-//! Room for connections: a cap that may be moved while it is used.
+//! Room for connections: a cap that may be moved while it is used, and of which some is kept for editors.
+//!
+//! Who asks is known only after a connection was accepted. So everybody comes in, as a **stranger**; where the room is full the stranger
+//! who came first leaves for the next one, and whoever has shown a session's token is never sent away. Viewers stay as well, but take no
+//! more than their share.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use std::time::Duration;
 
 use axum::http::Version;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tracing::warn;
 
-use crate::meet::limits::{CONNECTIONS_MAX, DESCRIPTORS_RESERVED};
-use crate::metrics::OpenConnection;
+use crate::meet::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_KEPT, DESCRIPTORS_RESERVED};
+use crate::metrics::{OpenConnection, Role};
+use crate::wire::problem::{Code, Problem};
 
 /// Below this the operator should know that the system allows little: a hall has some hundreds of connections.
 const FEW: usize = CONNECTIONS_MAX.get() / 4;
+
+/// Time for somebody who was sent away to leave, before the next one is.
+const LEAVING: Duration = Duration::from_millis(100);
 
 /// How many connections there may be at once.
 #[derive(Debug)]
 pub struct Room {
     places: Arc<Semaphore>,
     size: Mutex<usize>,
+    guests: Mutex<Guests>,
+}
+
+/// Who is in the room and no editor.
+#[derive(Debug, Default)]
+struct Guests {
+    /// Everybody gets a number; a smaller one has been here longer.
+    came: u64,
+    /// Those who have shown no token, with what sends them away.
+    strangers: BTreeMap<u64, CancellationToken>,
+    viewers: usize,
 }
 
 impl Room {
     /// Room for as many connections as wanted, or as the system gives descriptors for, some kept back so that disks go on working.
     pub fn new(wanted: usize) -> Room {
         let size = allowed(wanted);
-        Room { places: Arc::new(Semaphore::new(size)), size: Mutex::new(size) }
+        Room { places: Arc::new(Semaphore::new(size)), size: Mutex::new(size), guests: Mutex::default() }
     }
 
     /// Makes more or less room. Where there is less than is taken nobody is sent away; nobody is let in until enough have left.
@@ -53,8 +77,37 @@ impl Room {
         *self.size.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a place for a newcomer. Where there is none, strangers leave until there is.
     pub(super) async fn permit(&self) -> Result<OwnedSemaphorePermit, AcquireError> {
-        Arc::clone(&self.places).acquire_owned().await
+        let mut permit = pin!(Arc::clone(&self.places).acquire_owned());
+        loop {
+            let is_free = self.places.available_permits() > 0;
+            if !is_free && !self.send_a_stranger_away() {
+                return permit.await;
+            }
+            if let Ok(permit) = tokio::time::timeout(LEAVING, permit.as_mut()).await {
+                return permit;
+            }
+        }
+    }
+
+    /// Tells the stranger who came first to leave, where there is one.
+    fn send_a_stranger_away(&self) -> bool {
+        let first = self.guests().strangers.pop_first();
+        first.is_some_and(|(_, sent_away)| {
+            sent_away.cancel();
+            true
+        })
+    }
+
+    /// How many viewers there may be.
+    fn viewers_max(&self) -> usize {
+        let size = self.size();
+        size - size / CONNECTIONS_PER_KEPT
+    }
+
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -83,16 +136,73 @@ struct Held {
     _permit: OwnedSemaphorePermit,
     _tracked: TaskTrackerToken,
     counted: OpenConnection,
+    room: Arc<Room>,
+    number: u64,
+    /// Whose token came last; `None` for a stranger.
+    role: Mutex<Option<Role>>,
+    sent_away: CancellationToken,
 }
 
 impl Place {
-    pub(super) fn new(permit: OwnedSemaphorePermit, tracked: TaskTrackerToken, counted: OpenConnection) -> Place {
-        Place { held: Arc::new(Held { _permit: permit, _tracked: tracked, counted }) }
+    pub(super) fn new(room: Arc<Room>, permit: OwnedSemaphorePermit, tracked: TaskTrackerToken, counted: OpenConnection) -> Place {
+        let sent_away = CancellationToken::new();
+        let number = {
+            let mut guests = room.guests();
+            let number = guests.came;
+            guests.came += 1;
+            guests.strangers.insert(number, sent_away.clone());
+            number
+        };
+        Place { held: Arc::new(Held { _permit: permit, _tracked: tracked, counted, room, number, role: Mutex::new(None), sent_away }) }
     }
 
     /// A request came in this version of HTTP.
     pub(super) fn speaks(&self, version: Version) {
         self.held.counted.speaks(version);
+    }
+
+    /// Waits until this connection has to make room for another.
+    pub(in crate::http) async fn sent_away(&self) {
+        self.held.sent_away.cancelled().await;
+        self.held.counted.sent_away();
+    }
+
+    /// Somebody showed a token that opens a meet. A proxy's connection carries one client after the other, so the last one counts.
+    pub(in crate::http) fn shows(&self, role: Role) -> Result<(), Problem> {
+        let Held { room, number, .. } = &*self.held;
+        let mut known = self.held.role.lock().unwrap_or_else(PoisonError::into_inner);
+        if *known == Some(role) {
+            return Ok(());
+        }
+        let max = room.viewers_max();
+        let mut guests = room.guests();
+        match role {
+            Role::Viewer if guests.viewers >= max => return Err(full(max)),
+            Role::Viewer => guests.viewers += 1,
+            Role::Editor if known.is_some() => guests.viewers -= 1,
+            Role::Editor => {}
+        }
+        guests.strangers.remove(number);
+        *known = Some(role);
+        Ok(())
+    }
+}
+
+/// Not for long: displays come back by themselves.
+fn full(max: usize) -> Problem {
+    let detail = format!("{max} viewers are connected, and the other connections are kept for editors; try again in a moment");
+    Problem::new(Code::Overloaded, detail).retry_after(10)
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let role = self.role.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut guests = self.room.guests();
+        match role {
+            None => drop(guests.strangers.remove(&self.number)),
+            Some(Role::Viewer) => guests.viewers -= 1,
+            Some(Role::Editor) => {}
+        }
     }
 }
 

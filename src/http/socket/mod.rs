@@ -43,15 +43,21 @@ pub(super) async fn open(State(app): State<Arc<App>>, mut caller: Caller, mut re
     caller.only_views = is_foreign(request.headers(), &app.options().allow_origins);
     caller.follows = true;
     let place = request.extensions_mut().remove::<Place>();
-    tokio::spawn(async move {
-        // The connection keeps its place among all connections until the socket is gone.
-        let _place = place;
+    let socket = async move {
         match upgrade.await {
             Ok(upgraded) => {
                 let frames = handshake::frames(upgraded, &app.budget).await;
                 Socket::new(app, caller, frames).run().await;
             }
             Err(error) => debug!(%error, "a connection ended before it became a socket"),
+        }
+    };
+    tokio::spawn(async move {
+        // The connection keeps its place among all connections until the socket is gone.
+        let Some(place) = place else { return socket.await };
+        tokio::select! {
+            () = socket => {}
+            () = place.sent_away() => debug!("a socket that showed no token made room for another connection"),
         }
     });
     Ok(response)
@@ -195,10 +201,10 @@ impl Socket {
                 self.send(message.to_json().into()).await?;
                 self.caller.token = Some(access.token.clone());
                 // From the head that the client was told: others may have gone on since.
-                self.follow(access, &request(Start::After(head), false, Vec::new()));
+                self.follow(access, request(Start::After(head), false, Vec::new())).await?;
             }
             Reply::Pull(access, pull) => match read_pull(&pull) {
-                Ok(request) => self.follow(access, &request),
+                Ok(request) => self.follow(access, request).await?,
                 Err(problem) => self.refuse(&problem).await?,
             },
         }
@@ -206,11 +212,15 @@ impl Socket {
     }
 
     /// From now on this client hears of this meet, and of no other.
-    fn follow(&mut self, access: Access, request: &Request) {
+    async fn follow(&mut self, access: Access, request: Request) -> Result<(), Error> {
         if let Some(before) = self.stream.take() {
             before.replaced();
         }
-        self.stream = Some(EventStream::open(Arc::clone(&self.app), access, request, Transport::Socket));
+        match EventStream::open(Arc::clone(&self.app), access, &request, Transport::Socket) {
+            Ok(stream) => self.stream = Some(stream),
+            Err(problem) => self.refuse(&problem).await?,
+        }
+        Ok(())
     }
 
     async fn refuse(&mut self, problem: &Problem) -> Result<(), Error> {

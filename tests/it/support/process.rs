@@ -6,6 +6,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::Client;
+use super::client::PASSWORD;
 
 /// `liftrelay`, ready to be given arguments.
 pub fn liftrelay() -> Command {
@@ -162,5 +163,28 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if !std::thread::panicking() {
+            let log = std::fs::read(self.folder.join("data/diag.log")).unwrap_or_default();
+            assert_tells_no_secret(&String::from_utf8_lossy(&log));
+        }
     }
+}
+
+/// Whatever a test did: no log of any server shows the password or anything that looks like a token.
+fn assert_tells_no_secret(log: &str) {
+    let begins_a_token = |text: &str| text.len() > 10 && text[..9].bytes().all(|byte| byte.is_ascii_digit()) && text[9..].starts_with('_');
+    for line in log.lines() {
+        let tokens = ["lrs_", "lrv_"].iter().flat_map(|prefix| line.split(prefix).skip(1));
+        let shown = tokens.filter(|rest| rest.is_char_boundary(9)).any(begins_a_token);
+        assert!(!shown && !line.contains(PASSWORD), "a log shows a secret: {line}");
+    }
+}
+
+#[test]
+fn a_secret_in_a_log_is_found() {
+    let token = format!("lrs_123456789_{}", "A".repeat(43));
+    for line in [format!("{{\"path\":\"/state?key={token}\"}}"), format!("joined with {PASSWORD}")] {
+        assert!(std::panic::catch_unwind(|| assert_tells_no_secret(&line)).is_err(), "{line}");
+    }
+    assert_tells_no_secret("a lrs_ token, and lrs_ünïcödé_ as well\n");
 }
