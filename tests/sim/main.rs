@@ -58,9 +58,13 @@ struct Args {
     jobs: Option<usize>,
     /// Only tests whose name contains this are run; the histories are called `sim`.
     filter: Vec<String>,
-    /// Taken from the test runner and without meaning here.
+    /// Taken from the test runner and without meaning here, as the next ones.
     #[arg(long, hide = true)]
     nocapture: bool,
+    #[arg(long, hide = true)]
+    test_threads: Option<usize>,
+    #[arg(long, short, hide = true)]
+    quiet: bool,
     /// The filter is the whole name.
     #[arg(long, hide = true)]
     exact: bool,
