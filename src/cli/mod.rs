@@ -3,6 +3,7 @@
 mod certificates;
 mod config;
 mod demo;
+mod doctor;
 mod greet;
 mod logging;
 mod reload;
@@ -23,6 +24,8 @@ enum Exit {
     Done = 0,
     Refused = 1,
     Usage = 2,
+    Unreachable = 3,
+    NotAuthorised = 4,
     Partly = 5,
 }
 
@@ -40,6 +43,8 @@ enum Command {
     Serve(Box<config::ServeArgs>),
     /// Check meets on disk: exit code 0 for sound, 1 for damaged; --repair writes a copy of what is sound
     Verify(verify::VerifyArgs),
+    /// Find out what is between here and a server, and which way of carrying gets through
+    Doctor(Box<doctor::DoctorArgs>),
 }
 
 /// Runs the program with the process's arguments.
@@ -47,6 +52,7 @@ pub fn run() -> ExitCode {
     let exit = match Cli::try_parse().unwrap_or_else(|error| without_secrets(error).exit()).command {
         Command::Serve(args) => serve::run(*args),
         Command::Verify(args) => verify::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
     };
     ExitCode::from(exit as u8)
 }

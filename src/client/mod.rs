@@ -3,3 +3,4 @@
 //! Built on `meet` and `wire` alone, so that what a program gets here is what the server itself believes.
 
 pub mod channel;
+pub mod doctor;
