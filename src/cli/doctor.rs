@@ -75,7 +75,8 @@ fn report(evidence: &Evidence, as_json: bool) -> Exit {
         print(&serde_json::to_string(&Report { diagnosis: &diagnosis, evidence }).unwrap_or_default());
     } else {
         let mut text = diagnosis.summary.clone();
-        for finding in &diagnosis.findings {
+        // The first is in the summary.
+        for finding in diagnosis.findings.iter().skip(1) {
             let _ = write!(text, "\n- {}", finding.words);
         }
         print(&text);
