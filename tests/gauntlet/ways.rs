@@ -20,8 +20,7 @@ pub const NGINX_TLS: Kind = nginx!("nginx-tls.conf", BeforeWithTls);
 pub const NGINX_IDLE: Kind = nginx!("nginx-idle.conf", Before);
 pub const HAPROXY_STOCK: Kind = haproxy!("haproxy-stock.conf");
 pub const HAPROXY_IDLE: Kind = haproxy!("haproxy-idle.conf");
-pub const SQUID: Kind =
-    Kind { program: "squid", arguments: &["-N", "-f", "{conf}"], files: &["squid.conf"], place: Place::Forward };
+pub const SQUID: Kind = Kind { program: "squid", arguments: &["-N", "-f", "{conf}"], files: &["squid.conf"], place: Place::Forward };
 pub const TINYPROXY: Kind =
     Kind { program: "tinyproxy", arguments: &["-d", "-c", "{conf}"], files: &["tinyproxy.conf"], place: Place::Forward };
 pub const PRIVOXY: Kind = Kind {
@@ -49,8 +48,15 @@ pub const CADDY: Kind = Kind {
 pub const MITMPROXY: Kind = Kind {
     program: "mitmdump",
     arguments: &[
-        "--quiet", "--mode", "reverse:http://{server}", "--listen-host", "127.0.0.1", "--listen-port", "{port}",
-        "--set", "confdir={folder}",
+        "--quiet",
+        "--mode",
+        "reverse:http://{server}",
+        "--listen-host",
+        "127.0.0.1",
+        "--listen-port",
+        "{port}",
+        "--set",
+        "confdir={folder}",
     ],
     files: &[],
     place: Place::Before,

@@ -18,6 +18,7 @@ mod crowd;
 mod damage;
 mod descriptors;
 mod disk;
+mod doctor;
 mod finishing;
 mod full_disk;
 mod hostile;

@@ -79,7 +79,7 @@ pub(super) fn cut_when_idle(rungs: &[Transport], least: Duration, most: Duration
 
 pub(super) fn refused(rung: Transport, status: u16) -> String {
     let why = match (rung, status) {
-        (Transport::Socket, 400 | 426 | 501) => ": something in between drops the Upgrade",
+        (Transport::Socket, 400 | 422 | 426 | 501) => ": something in between drops the Upgrade",
         (_, 403) => ": something in between, or the server, forbids it",
         (_, 404) => ": is the address right, and the meet still there?",
         _ => "",
