@@ -2,5 +2,7 @@
 //!
 //! Built on `meet` and `wire` alone, so that what a program gets here is what the server itself believes.
 
+pub mod api;
 pub mod channel;
 pub mod doctor;
+pub mod retry;

@@ -277,12 +277,15 @@ pub struct ReceivedConflict {
     pub remaining: Vec<u64>,
 }
 
-/// The `msgType` of a message.
+/// What a message is.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Kind {
-    /// In upper case, as `UPDATE_RELAY`.
+    /// In upper case, as `UPDATE_RELAY`; not every problem has one.
+    #[serde(default)]
     pub msg_type: String,
+    /// What every problem has, and nothing else.
+    pub code: Option<String>,
 }
 
 fn known_code<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Code>, D::Error> {

@@ -2,6 +2,7 @@
 #![allow(missing_docs, unreachable_pub, clippy::needless_pass_by_value, clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod black_hole;
+mod climb;
 mod doctor;
 mod proxy;
 #[path = "../it/support/mod.rs"]

@@ -11,6 +11,7 @@
 
 mod atomic;
 mod bounds;
+mod client;
 mod configuration;
 mod contract;
 mod crashes;

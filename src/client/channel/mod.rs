@@ -3,6 +3,14 @@
 //! The cursor is in the data, so a caller may change from one channel to another between any two calls and neither
 //! loses, doubles nor reorders anything.
 
+pub mod collection;
+pub mod http;
+pub mod ladder;
+pub mod memory;
+mod news;
+pub mod socket;
+pub mod stream;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;

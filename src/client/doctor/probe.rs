@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap};
-use reqwest::{Client, Proxy, RequestBuilder, Response, Url, redirect};
+use reqwest::{Method, RequestBuilder, Response};
 use tokio::time::{Instant, timeout_at};
 
+use crate::client::api::{Options, Server};
 use crate::client::channel::Transport;
 use crate::wire::reply::{Kind, ReceivedPage};
 
 use super::evidence::{End, Probe, Sight};
 use super::{Demo, Reader, Visit};
-
-/// How long a connection may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long an answer may take beyond what it was asked to be held.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,38 +40,26 @@ const TELLING: [&str; 16] = [
     "x-varnish",
 ];
 
-/// Sends probes.
+/// Sends probes, by the client that carries everything else: the same certificates and proxies count.
 pub(super) struct Prober {
-    client: Client,
-    server: Url,
+    server: Server,
     pub(super) reader: Option<Reader>,
 }
 
 impl Prober {
     pub(super) fn new(visit: &Visit) -> Result<Prober, String> {
-        // Another part of the program may have chosen already, and then the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder()
-            .user_agent(concat!("liftrelay-doctor/", env!("CARGO_PKG_VERSION")))
-            .connect_timeout(CONNECT_TIMEOUT)
-            .redirect(redirect::Policy::none())
-            // An Upgrade is HTTP/1.1, and everything else shall go the same way.
-            .http1_only();
-        if let Some(proxy) = &visit.proxy {
-            client = client.proxy(Proxy::all(proxy.clone()).map_err(|error| format!("--proxy: {}", chain(&error)))?);
-        }
-        let client = client.build().map_err(|error| format!("this machine cannot send anything by HTTP ({})", chain(&error)))?;
-        Ok(Prober { client, server: visit.server.clone(), reader: visit.reader.clone() })
+        let options = Options { proxy: visit.proxy.clone(), ..Options::default() };
+        Ok(Prober { server: Server::new(visit.server.clone(), options)?, reader: visit.reader.clone() })
     }
 
     /// Whether a liftrelay answers.
     pub(super) async fn health(&self) -> Sight {
-        self.poll(Probe::Health, self.get("/health/live"), Duration::ZERO).await.0
+        self.poll(Probe::Health, self.get("health/live"), Duration::ZERO).await.0
     }
 
     /// Who may read the demo, where one runs.
     pub(super) async fn demo(&self) -> Option<Reader> {
-        let response = self.get("/v1/demo").timeout(PATIENCE).send().await.ok()?;
+        let response = self.get("v1/demo").timeout(PATIENCE).send().await.ok()?;
         let text = response.text().await.ok()?;
         serde_json::from_str::<Demo>(&text).ok()?.reader()
     }
@@ -117,14 +103,13 @@ impl Prober {
     }
 
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
-        let base = self.server.as_str().trim_end_matches('/');
-        self.client.get(format!("{base}{path}"))
+        self.server.request(Method::GET, path)
     }
 
-    fn get_of_meet(&self, path: &str) -> RequestBuilder {
+    fn get_of_meet(&self, rest: &str) -> RequestBuilder {
         match &self.reader {
-            Some(Reader { meet, token }) => self.get(&format!("/v1/meets/{}{path}", meet.digits())).bearer_auth(token),
-            None => self.get(path),
+            Some(Reader { meet, token }) => self.get(&format!("v1/meets/{}{rest}", meet.digits())).bearer_auth(token),
+            None => self.get(rest),
         }
     }
 

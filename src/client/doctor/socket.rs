@@ -46,7 +46,7 @@ impl Prober {
     }
 
     fn handshake(&self) -> RequestBuilder {
-        let request = self.get("/v1/socket").header(CONNECTION, "Upgrade").header(UPGRADE, "websocket");
+        let request = self.get("v1/socket").header(CONNECTION, "Upgrade").header(UPGRADE, "websocket");
         request.header(SEC_WEBSOCKET_VERSION, "13").header(SEC_WEBSOCKET_KEY, generate_key())
     }
 

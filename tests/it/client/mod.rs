@@ -1,0 +1,5 @@
+//! The client library against real servers.
+
+mod channels;
+mod hall;
+mod ladder;
