@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use liftrelay::client::api::{Options, Server, Session};
+use liftrelay::client::channel::Transport::{LongPoll, Ndjson, Socket, Sse};
 use liftrelay::client::channel::ladder::Ladder;
 use liftrelay::client::channel::{Answer, Channel, Fault, Pull, Transport};
 use liftrelay::meet::chain::Cursor;
@@ -97,7 +98,8 @@ fn longest(committed: &[Instant], came: &[Instant]) -> Duration {
     ways.max().unwrap_or_default()
 }
 
-async fn rides_on(hall: Hall, transport: Transport) {
+/// `rungs` are those on which a client may stand in the end.
+async fn rides_on(hall: Hall, rungs: &[Transport]) {
     let ladder = Ladder::new(session(&hall));
     let (written, read) = tokio::join!(write_all(&hall), read_all(&ladder));
     let (cold, settled) = read.came.split_at(written.cold.len());
@@ -107,33 +109,38 @@ async fn rides_on(hall: Hall, transport: Transport) {
     println!("{carried:?}, cold {} ms, settled {} ms, faults {:?}, {report:?}", cold.as_millis(), settled.as_millis(), read.faults);
     assert!(cold < COLD, "{cold:?} from cold over {carried:?}: {report:?}, {:?}", read.faults);
     assert!(settled < SETTLED, "{settled:?} once settled over {carried:?}: {report:?}, {:?}", read.faults);
-    assert_eq!(carried, transport, "{report:?}");
+    assert!(rungs.contains(&carried), "{carried:?}: {report:?}");
 }
 
 macro_rules! cases {
-    ($($name:ident: $hall:expr => $transport:ident;)*) => {
+    ($($name:ident: $hall:expr => $rungs:expr;)*) => {
         $(#[tokio::test]
         async fn $name() {
-            rides_on($hall.await, Transport::$transport).await;
+            rides_on($hall.await, &$rungs).await;
         })*
     };
 }
 
+/// Streams carry, too, from one cut to the next.
+const BETWEEN_CUTS: [Transport; 4] = [Socket, Sse, Ndjson, LongPoll];
+/// A buffer that overflows lets a stream seem good for a second, in which requests go on beside it.
+const ON_TRIAL: [Transport; 3] = [LongPoll, Sse, Ndjson];
+
 cases! {
-    nothing: Hall::plain() => Socket;
-    a_black_hole: Hall::behind_a_hole() => LongPoll;
-    nginx_stock: Hall::behind(ways::NGINX_STOCK) => Sse;
-    nginx_with_gzip_that_ignores_hints: Hall::behind(ways::NGINX_GZIP) => LongPoll;
-    nginx_tls: Hall::behind(ways::NGINX_TLS) => Socket;
-    nginx_with_an_idle_limit: Hall::behind(ways::NGINX_IDLE) => LongPoll;
-    haproxy_stock: Hall::behind(ways::HAPROXY_STOCK) => Socket;
-    haproxy_with_an_idle_limit: Hall::behind(ways::HAPROXY_IDLE) => LongPoll;
-    squid: Hall::behind(ways::SQUID) => Sse;
-    tinyproxy: Hall::behind(ways::TINYPROXY) => Sse;
-    privoxy_with_a_filter: Hall::behind(ways::PRIVOXY) => LongPoll;
-    lighttpd: Hall::behind(ways::LIGHTTPD) => LongPoll;
-    apache_as_http_1_0: Hall::behind(ways::APACHE_OLD) => Sse;
-    varnish_without_streaming: Hall::behind(ways::VARNISH) => LongPoll;
-    caddy: Hall::behind(ways::CADDY) => Socket;
-    mitmproxy: Hall::behind(ways::MITMPROXY) => Socket;
+    nothing: Hall::plain() => [Socket];
+    a_black_hole: Hall::behind_a_hole() => [LongPoll];
+    nginx_stock: Hall::behind(ways::NGINX_STOCK) => [Sse];
+    nginx_with_gzip_that_ignores_hints: Hall::behind(ways::NGINX_GZIP) => ON_TRIAL;
+    nginx_tls: Hall::behind(ways::NGINX_TLS) => [Socket];
+    nginx_with_an_idle_limit: Hall::behind(ways::NGINX_IDLE) => BETWEEN_CUTS;
+    haproxy_stock: Hall::behind(ways::HAPROXY_STOCK) => [Socket];
+    haproxy_with_an_idle_limit: Hall::behind(ways::HAPROXY_IDLE) => BETWEEN_CUTS;
+    squid: Hall::behind(ways::SQUID) => [Sse];
+    tinyproxy: Hall::behind(ways::TINYPROXY) => [Sse];
+    privoxy_with_a_filter: Hall::behind(ways::PRIVOXY) => [LongPoll];
+    lighttpd: Hall::behind(ways::LIGHTTPD) => [LongPoll];
+    apache_as_http_1_0: Hall::behind(ways::APACHE_OLD) => [Sse];
+    varnish_without_streaming: Hall::behind(ways::VARNISH) => [LongPoll];
+    caddy: Hall::behind(ways::CADDY) => [Socket];
+    mitmproxy: Hall::behind(ways::MITMPROXY) => [Socket];
 }
