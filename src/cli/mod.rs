@@ -5,6 +5,7 @@ mod client;
 mod completions;
 mod config;
 mod demo;
+mod doctor;
 mod greet;
 mod logging;
 mod reload;
@@ -50,6 +51,8 @@ enum Command {
     Completions(completions::CompletionsArgs),
     /// Print the server's contract (OpenAPI 3.1)
     Openapi,
+    /// Find out what is between here and a server, and which way of carrying gets through
+    Doctor(Box<doctor::DoctorArgs>),
 }
 
 /// Runs the program with the process's arguments.
@@ -60,6 +63,7 @@ pub fn run() -> ExitCode {
         Command::Client(command) => client::run(*command),
         Command::Completions(args) => completions::run(&args),
         Command::Openapi => openapi(),
+        Command::Doctor(args) => doctor::run(&args),
     };
     ExitCode::from(exit as u8)
 }

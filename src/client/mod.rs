@@ -4,6 +4,7 @@
 
 pub mod api;
 pub mod channel;
+pub mod doctor;
 pub mod live;
 pub mod replica;
 pub mod retry;

@@ -63,7 +63,7 @@ pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: 
 /// Two lines where there may be one: a proxy in front may have judged by the other.
 fn contradiction(headers: &HeaderMap) -> Option<Problem> {
     let name = [AUTHORIZATION, HOST].into_iter().find(|name| headers.get_all(name).iter().count() > 1)?;
-    Some(malformed(&format!("the header {name} comes more than once; send it once")))
+    Some(malformed(format!("the header {name} comes more than once; send it once")))
 }
 
 /// What a problem and the log lines about it are found by.

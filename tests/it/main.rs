@@ -22,6 +22,7 @@ mod descriptors;
 #[path = "../shared/dice.rs"]
 mod dice;
 mod disk;
+mod doctor;
 mod finishing;
 mod floods;
 mod full_disk;

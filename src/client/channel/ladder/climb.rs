@@ -119,6 +119,12 @@ impl Climb {
         }
     }
 
+    /// The stream that carried was later than requests.
+    pub fn held_back(&mut self, stream: Transport, now: Instant) {
+        self.current = None;
+        self.failed(stream, "entries come later than by requests: something holds them back".to_owned(), now);
+    }
+
     /// A request that might be held for `asked` was answered after `took`.
     pub fn answered(&mut self, asked: Duration, took: Duration) {
         if asked.is_zero() {

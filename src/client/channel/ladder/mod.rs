@@ -1,6 +1,7 @@
 //! The ladder: WebSocket, Server-Sent Events, lines of JSON, held requests, short ones. It climbs by evidence while it carries.
 
 pub mod climb;
+mod trial;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,10 +9,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::api::Session;
-use crate::wire::reply::ReceivedRestored;
+use crate::wire::reply::{ReceivedEntry, ReceivedRestored};
 use crate::wire::stream::Format;
 
 use super::http::{leaves, restore};
@@ -19,6 +20,7 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, Transport};
 use climb::{Climb, RungReport};
+use trial::Trial;
 
 /// A channel that finds the best way by itself.
 ///
@@ -55,8 +57,21 @@ struct Carrier {
     transport: Transport,
     since: Instant,
     stream: Stream,
+    trial: Trial,
     /// Where the stream is a socket's.
     socket: Option<Socket>,
+}
+
+/// What a pull has, and from where.
+enum Taken {
+    /// From the stream that carries; nothing where the pull's time is over.
+    Stream(Option<Result<Answer, Fault>>),
+    /// From a request beside a stream on trial.
+    Request(Answer),
+    /// A probe has come to its end.
+    Probe((Transport, Result<Carrier, Fault>)),
+    /// The stream owes what a request has brought.
+    HeldBack,
 }
 
 impl Drop for Carrying {
@@ -78,7 +93,7 @@ impl Carrier {
             Transport::Ndjson => (Stream::open(&session, pull.after, Format::Ndjson).await?, None),
             _ => (Stream::open(&session, pull.after, Format::Sse).await?, None),
         };
-        Ok(Carrier { transport, since, stream, socket })
+        Ok(Carrier { transport, since, stream, trial: Trial::default(), socket })
     }
 }
 
@@ -183,30 +198,72 @@ impl Ladder {
 
     /// What the stream that carries has; `None` where it has ended, or a better one is there.
     async fn take(&self, carrying: &mut Carrying, pull: Pull, left: Duration) -> Option<Result<Answer, Fault>> {
+        match self.wait(carrying, pull, left).await? {
+            Taken::Stream(None) => Some(Ok(Answer::Done(Reply::default()))),
+            Taken::Stream(Some(answer)) => self.came(carrying, answer),
+            Taken::Request(answer) => {
+                if let (Some(current), Some(seq)) = (&mut carrying.carrier, brought(&answer)) {
+                    current.trial.request_came(seq, Instant::now());
+                }
+                self.came(carrying, Ok(answer))
+            }
+            Taken::Probe(proven) => {
+                self.judge(carrying, proven);
+                None
+            }
+            Taken::HeldBack => {
+                let transport = carrying.carrier.take()?.transport;
+                lock(&self.climb).held_back(transport, Instant::now());
+                None
+            }
+        }
+    }
+
+    async fn wait(&self, carrying: &mut Carrying, pull: Pull, left: Duration) -> Option<Taken> {
         let Carrying { carrier, probe } = carrying;
         let current = carrier.as_mut()?;
-        let taken = tokio::select! {
-            biased;
-            answer = timeout(left, current.stream.next(pull.after)) => Ok(answer),
-            proven = proven(probe) => Err(proven),
-        };
-        let answer = match taken {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => return Some(Ok(Answer::Done(Reply::default()))),
-            Err(proven) => {
-                self.judge(carrying, proven);
-                return None;
+        let (deadline, is_tried) = (current.trial.deadline(), !current.trial.is_over());
+        let held_back = async {
+            match deadline {
+                Some(deadline) => sleep_until(deadline).await,
+                None => std::future::pending().await,
             }
         };
+        let taken = tokio::select! {
+            biased;
+            answer = timeout(left, current.stream.next(pull.after)) => Taken::Stream(answer.ok()),
+            proven = proven(probe) => Taken::Probe(proven),
+            () = held_back => Taken::HeldBack,
+            answer = self.beside(Pull { wait: left, ..pull }), if is_tried => Taken::Request(answer),
+        };
+        if let Taken::Stream(Some(Ok(answer))) = &taken
+            && let Some(seq) = brought(answer)
+        {
+            current.trial.stream_came(seq, Instant::now());
+        }
+        Some(taken)
+    }
+
+    /// The same by a request, where that tells anything.
+    async fn beside(&self, pull: Pull) -> Answer {
+        match self.request(pull).await {
+            Ok(answer) if leaves(&Ok(answer.clone())) || brought(&answer).is_some() => answer,
+            // The stream carries, so a request that brings nothing need not be made again at once.
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// What an answer means to the stream that carries, and to the pull; `None` where requests have to go on.
+    fn came(&self, carrying: &mut Carrying, answer: Result<Answer, Fault>) -> Option<Result<Answer, Fault>> {
         let ended = match &answer {
             Err(Fault::Cut(why) | Fault::Unreadable(why)) => Some(why.clone()),
             _ => None,
         };
-        let (transport, lived) = (current.transport, current.since.elapsed());
         if leaves(&answer) {
-            carrying.carrier = None;
+            let Carrier { transport, since, .. } = carrying.carrier.take()?;
+            let lived = if ended.is_some() { since.elapsed() } else { Duration::MAX };
             let why = ended.clone().unwrap_or_else(|| "the client goes on from elsewhere in the log".to_owned());
-            lock(&self.climb).ended(transport, if ended.is_some() { lived } else { Duration::MAX }, why, Instant::now());
+            lock(&self.climb).ended(transport, lived, why, Instant::now());
         }
         // Requests go on at once where a stream broke; whether the server is there at all, they tell.
         if ended.is_some() { None } else { Some(answer) }
@@ -244,6 +301,12 @@ impl Ladder {
         }
         answer
     }
+}
+
+/// The last entry that an answer brings, if it brings any.
+fn brought(answer: &Answer) -> Option<u64> {
+    let Answer::Done(Reply { page: Some(page), .. }) = answer else { return None };
+    page.updates_relayed.last().map(ReceivedEntry::seq)
 }
 
 /// What the probe came to; never without one.

@@ -1,0 +1,97 @@
+//! Whether a stream carries in time. HELLO alone does not prove it: a buffer lets it through where the entries behind it
+//! fill the buffer, and holds back what comes alone later. So requests go on beside a new stream and tell.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Entries in a row that a stream has to bring in time before it is left alone.
+const ROW: u32 = 5;
+/// A stream that is so far behind a request is not in time: more than the jitter of a busy machine, less than users notice.
+const IN_TIME: Duration = Duration::from_millis(250);
+/// A stream that is so far behind a request is held back.
+const HELD_BACK: Duration = Duration::from_secs(1);
+
+/// What is known of a stream since its HELLO.
+#[derive(Debug, Default)]
+pub(super) struct Trial {
+    row: u32,
+    /// The entry that a request was the first to bring, and when.
+    owed: Option<(u64, Instant)>,
+    /// The last entry that a request was the first to bring.
+    newest: u64,
+}
+
+impl Trial {
+    /// Whether the stream needs no requests beside it.
+    pub(super) fn is_over(&self) -> bool {
+        self.row >= ROW
+    }
+
+    /// A request has brought entries up to this one, which the stream had not.
+    pub(super) fn request_came(&mut self, seq: u64, now: Instant) {
+        self.newest = seq;
+        self.owed.get_or_insert((seq, now));
+    }
+
+    /// The stream has come to this entry.
+    pub(super) fn stream_came(&mut self, seq: u64, now: Instant) {
+        match self.owed {
+            Some((owed, _)) if seq < owed => {}
+            Some((_, since)) => {
+                self.row = if now - since > IN_TIME { 0 } else { self.row + 1 };
+                self.owed = (seq < self.newest).then_some((self.newest, now));
+            }
+            None => self.row += 1,
+        }
+    }
+
+    /// When it is held back, unless it brings what it owes before.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.owed.map(|(_, since)| since + HELD_BACK)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    #[test]
+    fn a_stream_that_brings_entries_in_time_is_soon_left_alone() {
+        let (mut trial, now) = (Trial::default(), Instant::now());
+        for seq in 1..=3 {
+            trial.stream_came(seq, now);
+        }
+        assert!(!trial.is_over());
+        trial.request_came(4, now);
+        trial.stream_came(4, now + TICK);
+        trial.stream_came(5, now + TICK);
+        assert!(trial.is_over() && trial.deadline().is_none(), "a request that is ahead by a hair says nothing");
+    }
+
+    #[test]
+    fn one_that_comes_in_lumps_is_not() {
+        let (mut trial, mut now) = (Trial::default(), Instant::now());
+        for lump in 1..20 {
+            trial.request_came(lump * 10, now);
+            now += 50 * TICK;
+            trial.stream_came(lump * 10, now);
+            trial.stream_came(lump * 10 + 1, now);
+        }
+        assert!(!trial.is_over());
+    }
+
+    #[test]
+    fn what_it_owes_falls_due_whatever_else_requests_bring() {
+        let (mut trial, now) = (Trial::default(), Instant::now());
+        trial.request_came(1, now);
+        trial.request_came(2, now + 50 * TICK);
+        assert_eq!(trial.deadline(), Some(now + HELD_BACK));
+        trial.stream_came(1, now + 60 * TICK);
+        assert_eq!(trial.deadline(), Some(now + 60 * TICK + HELD_BACK), "the second one is owed still");
+        trial.stream_came(2, now + 70 * TICK);
+        assert_eq!(trial.deadline(), None);
+    }
+}
