@@ -1,6 +1,6 @@
 //! The lower layers of liftrelay, from the same files: what the targets feed needs no server, and alone they build in a tenth of
 //! the time. That they can be taken out like this is the rule of the layers.
-#![allow(dead_code, reason = "the layers above use the rest")]
+#![allow(dead_code, unused_imports, reason = "the layers above use the rest")]
 
 #[path = "../../src/meet/mod.rs"]
 pub mod meet;
