@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn a_nul_spoils_an_id_but_not_a_name() {
-        let event = SseEvent { name: "a\0b".into(), id: Some("1\02".into()), data: "x".into(), retry: None };
+        let event = SseEvent { name: "a\0b".into(), id: Some("1\u{0}2".into()), data: "x".into(), retry: None };
         let mut text = String::new();
         encode(&event, &mut text);
         assert_eq!(decode(&[text.as_bytes()]), [SseEvent { id: Some("12".into()), ..event }]);
