@@ -41,7 +41,7 @@ impl Value {
     ///
     /// # Errors
     /// Text that is not JSON or holds a lone surrogate, a number outside the range of doubles,
-    /// a 64-bit integer that no double equals, an object that names a member twice or names
+    /// a 64-bit integer that neither equals a double nor is its canonical text, an object that names a member twice or names
     /// `__proto__`, nesting deeper than [`NESTING_MAX`], a canonical form longer than
     /// [`VALUE_MAX_BYTES`].
     pub fn parse(text: &str) -> Result<Value, InvalidValue> {
@@ -231,9 +231,10 @@ impl<'de> Visitor<'de> for Nested {
     }
 }
 
-/// An integer that a double cannot hold would come back changed, so it is refused.
+/// An integer that a double cannot hold would come back changed, so it is refused. Above 2^53 the canonical text of a double has
+/// zeros in place of the last digits, and is therefore another integer: it names that double all the same.
 fn exact<E: serde::de::Error>(double: f64, integer: i128) -> Result<Value, E> {
-    if double as i128 == integer {
+    if double as i128 == integer || ryu_js::Buffer::new().format_finite(double) == integer.to_string() {
         return Ok(Value::Number(double));
     }
     Err(E::custom(format!("{integer} is no double and would be changed; send it as a string")))
@@ -305,9 +306,31 @@ mod tests {
     }
 
     #[test]
+    fn canonical_text_of_every_double_is_taken_and_stays() {
+        for (text, same) in [
+            ("90087199254740992", "90087199254741000"),
+            ("-90087199254740992", "-90087199254741000"),
+            ("72057594037927952", "72057594037927950"),
+            ("18446744073709549568", "18446744073709550000"),
+            ("9223372036854775808", "9223372036854776000"),
+        ] {
+            assert_eq!((canonical(text).as_str(), canonical(same).as_str()), (same, same));
+            assert_eq!(Value::parse(text), Value::parse(same));
+        }
+        for exponent in 0x3ff..0x442_u64 {
+            for fraction in [0, 1, 0x8_0000_0000_0001, 0xf_ffff_ffff_ffff] {
+                let value = Value::Number(f64::from_bits(exponent << 52 | fraction));
+                assert_eq!(Value::parse(&value.canonical()), Ok(value));
+            }
+        }
+    }
+
+    #[test]
     fn what_would_be_changed_or_misread_is_refused() {
         for (text, says) in [
             ("9007199254740993", "no double"),
+            ("90087199254740993", "no double"),
+            ("90087199254741001", "no double"),
             ("1e400", "out of range"),
             ("\"\\ud800\"", "surrogate"),
             ("{\"a\":1,\"a\":2}", "twice"),

@@ -107,10 +107,10 @@ pub(crate) const KEYS: [&str; 20] = [
     "a..b",
 ];
 
-/// Many have members at those keys; one cannot be taken.
+/// Many have members at those keys; one cannot be taken, and the canonical text of one reads as another integer.
 pub(crate) const VALUES: [&str; 20] = [
     "1",
-    "2",
+    "90087199254740992",
     "null",
     "{}",
     "{}",

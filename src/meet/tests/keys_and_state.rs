@@ -1,6 +1,6 @@
 //! Rules about keys, containers and values (wire contract, section 4) as whole updates show them.
 
-use super::hall::hall;
+use super::hall::{face, hall};
 use super::request::{DESK, DIRECTOR, create, remove, set};
 
 #[test]
@@ -40,6 +40,15 @@ fn null_is_a_value_and_only_remove_removes() {
     let mut hall = hall([]);
     assert_eq!(hall.says(&DESK.sends([set("a.x", "null"), remove("a.x")])), "ack 1; ack 2");
     assert_eq!(hall.state(), "{\"a\":{}}");
+}
+
+/// The text in the log is not the integer that was sent, but the same double.
+#[test]
+fn an_integer_above_two_to_the_53rd_survives_a_restart() {
+    let mut hall = hall([("a", "90087199254740992")]);
+    assert_eq!(hall.state(), "{\"a\":90087199254741000}");
+    assert_eq!(face(&hall.restarted()), face(&hall.meet));
+    assert_eq!(hall.says(&DESK.sends([create("a", "90087199254741000")])), "ack 1 merged");
 }
 
 #[test]
