@@ -6,6 +6,10 @@
 //! and [`cli`] (the program).
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+// The oracle in `tests/` names the crate as those outside do.
+#[cfg(test)]
+extern crate self as liftrelay;
+
 pub mod auth;
 pub mod cli;
 pub mod client;

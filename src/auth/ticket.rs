@@ -29,6 +29,23 @@ pub struct Ticket {
     pub writer: Writer,
     /// When it was made.
     pub issued_at: Timestamp,
+    /// Of a meet that was lost before: what [`Life`] it was in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub life: Option<Life>,
+    /// Whether nothing but its clients' word vouched for the meet then: a ticket proves no more than the meet did.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unproven: bool,
+}
+
+/// Names the time from one loss of a meet to the next. Clocks are set back, so no instant can tell what came before what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Life(#[serde(with = "hex::serde")] [u8; 8]);
+
+impl Life {
+    /// Another one than all others.
+    pub fn random() -> Life {
+        Life(random_bytes())
+    }
 }
 
 /// The text is no ticket of this server.
@@ -106,7 +123,7 @@ mod tests {
             clients: (0..30).map(client).collect(),
             ticket_version: 34,
         };
-        Ticket { auth: Arc::new(auth), writer: client(1), issued_at: Timestamp::from_millis(NOW + 1) }
+        Ticket { auth: Arc::new(auth), writer: client(1), issued_at: Timestamp::from_millis(NOW + 1), life: None, unproven: false }
     }
 
     fn json(ticket: &Ticket) -> String {

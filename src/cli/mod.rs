@@ -1,6 +1,8 @@
 //! The program: `liftrelay serve` and its companions. stdout carries data, stderr is for people.
 
 mod certificates;
+mod client;
+mod completions;
 mod config;
 mod demo;
 mod doctor;
@@ -45,6 +47,12 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Find out what is between here and a server, and which way of carrying gets through
     Doctor(Box<doctor::DoctorArgs>),
+    #[command(flatten)]
+    Client(Box<client::ClientCommand>),
+    /// Print the script that completes commands in a shell
+    Completions(completions::CompletionsArgs),
+    /// Print the server's contract (OpenAPI 3.1)
+    Openapi,
 }
 
 /// Runs the program with the process's arguments.
@@ -53,8 +61,17 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(*args),
         Command::Verify(args) => verify::run(&args),
         Command::Doctor(args) => doctor::run(&args),
+        Command::Client(command) => client::run(*command),
+        Command::Completions(args) => completions::run(&args),
+        Command::Openapi => openapi(),
     };
     ExitCode::from(exit as u8)
+}
+
+/// Prints the contract as the server serves it.
+fn openapi() -> Exit {
+    print(crate::http::OPENAPI.trim_end());
+    Exit::Done
 }
 
 /// An error shows the value that is wrong, and that of a secret option must not be seen.

@@ -5,4 +5,8 @@
 pub mod api;
 pub mod channel;
 pub mod doctor;
+pub mod live;
+pub mod replica;
 pub mod retry;
+pub mod schedule;
+pub mod store;

@@ -2,12 +2,9 @@
 
 use std::time::Duration;
 
-use super::channel::Fault;
+use crate::meet::limits::{CLIENT_RETRY_MAX, CLIENT_RETRY_MIN};
 
-/// The shortest pause: a fault that is over at once costs a person nothing.
-pub const PAUSE_MIN: Duration = Duration::from_millis(250);
-/// The longest: whoever comes back into the network is heard within this time.
-pub const PAUSE_MAX: Duration = Duration::from_secs(5);
+use super::channel::Fault;
 
 /// Counts failed attempts in a row and chooses pauses with full jitter: a hall that comes back must not come back all at once.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +19,8 @@ impl Retry {
         if let Fault::Busy { retry_after: Some(asked), .. } = fault {
             return *asked;
         }
-        let ceiling = PAUSE_MIN.saturating_mul(1 << self.failed.min(16)).min(PAUSE_MAX);
-        PAUSE_MIN + (ceiling - PAUSE_MIN).mul_f64(random.clamp(0.0, 1.0))
+        let ceiling = CLIENT_RETRY_MIN.saturating_mul(1 << self.failed.min(16)).min(CLIENT_RETRY_MAX);
+        CLIENT_RETRY_MIN + (ceiling - CLIENT_RETRY_MIN).mul_f64(random.clamp(0.0, 1.0))
     }
 
     /// An attempt has come through.
@@ -50,7 +47,7 @@ mod tests {
         let mut retry = Retry::default();
         let most: Vec<_> = (0..8).map(|_| retry.pause(&fault, 1.0).as_millis()).collect();
         assert_eq!(most, [500, 1_000, 2_000, 4_000, 5_000, 5_000, 5_000, 5_000]);
-        assert_eq!(retry.pause(&fault, 0.0), PAUSE_MIN);
+        assert_eq!(retry.pause(&fault, 0.0), CLIENT_RETRY_MIN);
         retry.succeeded();
         assert_eq!(retry.pause(&fault, 1.0), Duration::from_millis(500));
     }

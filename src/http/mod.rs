@@ -27,6 +27,8 @@ mod unproven;
 mod updates;
 mod view_keys;
 
+pub use pages::OPENAPI;
+
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 

@@ -19,7 +19,7 @@ struct Web;
 const DOCS: &str = "docs.html";
 
 /// The contract in machine form.
-pub(super) const OPENAPI: &str = include_str!("../../openapi.yaml");
+pub const OPENAPI: &str = include_str!("../../openapi.yaml");
 
 /// Pages load nothing from elsewhere, so names and values that look like markup can do nothing.
 pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";

@@ -10,7 +10,9 @@ use crate::auth::roster::Holder;
 use crate::auth::ticket::Ticket;
 use crate::meet::chain::Cursor;
 use crate::meet::id::MeetId;
-use crate::meet::limits::{RESTORE_MAX_ENTRIES, SESSION_LIFE, UNPROVEN_MAX_BYTES, UNPROVEN_MAX_ENTRIES, UPLOADS_MAX};
+use crate::meet::limits::{
+    RESTORE_MAX_ENTRIES, SESSION_LIFE, UNPROVEN_ALL_MAX_BYTES, UNPROVEN_MAX_BYTES, UNPROVEN_MAX_ENTRIES, UPLOADS_MAX,
+};
 use crate::meet::restore::Handed;
 use crate::meet::update::Writer;
 use crate::relay::live::LiveMeet;
@@ -26,7 +28,7 @@ use super::access::{Access, Address, Editor, MeetInPath};
 use super::body::Json;
 use super::reply::{Answer, invalid_at, json};
 use super::sessions::{check_attempts, open_session};
-use super::unproven::{self, Shown};
+use super::unproven::{self, Claim};
 
 /// `POST /v1/meets/{meetId}/restore`
 pub(super) async fn post(
@@ -55,7 +57,7 @@ pub(super) async fn restore(
     address: IpAddr,
     mut request: RestoreMeet,
 ) -> Result<Message, Problem> {
-    let (shown, claim) = (request.recovery_ticket.take(), Shown::of(&mut request));
+    let (shown, claim) = (request.recovery_ticket.take(), Claim::of(&mut request));
     let editor = match access {
         Ok(access) => Ok(access.into_editor()?),
         Err(problem) if problem.code == Code::InvalidSession && (shown.is_some() || claim.is_some()) => Err(problem),
@@ -67,7 +69,7 @@ pub(super) async fn restore(
     let ticket = shown.and_then(|text| app.registry.ticket(&text)).zip(meet).filter(|(ticket, meet)| ticket.auth.meet_id == meet.digits());
     let page = read_page(request)?;
     let giver = match editor {
-        Ok(Editor { access, writer, .. }) if access.live.is_unproven() && access.live.check_recovered().is_err() => {
+        Ok(Editor { access, writer, .. }) if access.live.collects() && access.live.check_recovered().is_err() => {
             return unproven::bring(app, access.live, writer, address, page, false).await;
         }
         Ok(editor) => member(editor, ticket.map(|(ticket, _)| ticket)).await?,
@@ -79,11 +81,15 @@ pub(super) async fn restore(
                 app.attempts.failed(meet, address);
                 return Err(unknown);
             };
-            if unknown.code == Code::StorageFailed {
+            if unknown.code == Code::StorageFailed && !app.registry.gives_way(meet, &ticket).await? {
                 app.registry.mend_roster(meet, &ticket).await?;
                 return Err(unknown.retry_after(1));
             }
-            holder(app, meet, ticket, address, unknown, &page).await?
+            let giver = holder(app, meet, ticket, address, unknown, &page).await?;
+            if let Some(claim) = claim {
+                claim.vouch(app, &giver.live).await;
+            }
+            giver
         }
     };
     give(app, giver, address, page).await
@@ -146,7 +152,7 @@ pub(super) fn refused(app: &App, meet: MeetId, address: IpAddr, restoration: Res
         }
         Restoration::Full => {
             let detail = format!(
-                "the meet has collected as much as it holds without proof: {UNPROVEN_MAX_ENTRIES} entries, {UNPROVEN_MAX_BYTES} bytes and {UPLOADS_MAX} clients; try again when it is live"
+                "the meet has collected as much as it holds without proof: {UNPROVEN_MAX_ENTRIES} entries, {UNPROVEN_MAX_BYTES} bytes ({UNPROVEN_ALL_MAX_BYTES} with all other meets) and {UPLOADS_MAX} clients; try again when it is live"
             );
             Problem::new(Code::Overloaded, detail).retry_after(10)
         }

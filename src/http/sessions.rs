@@ -25,6 +25,7 @@ use super::access::{Access, Address, Editor, MeetInPath};
 use super::body::Json;
 use super::meets::session;
 use super::reply::{Answer, invalid_at, json};
+use super::unproven::vouch;
 
 /// `POST /v1/meets/{meetId}/sessions`
 pub(super) async fn join(
@@ -66,6 +67,7 @@ pub(super) async fn log_in(
     };
     let stored = live.as_ref().map(|live| live.roster().auth().password.clone());
     let counted = |result| app.metrics.meets.login(result);
+    let vouches = live.as_ref().is_some_and(|live| live.has_superseded()).then(|| password.clone());
     let login = app.passwords.verify(password, stored).await.map_err(|full| {
         counted(metrics::Login::Busy);
         busy(full)
@@ -84,6 +86,9 @@ pub(super) async fn log_in(
     }
     if let Some(renewed) = renewed {
         live.edit_roster(move |roster| roster.renew_password(*renewed)).await?;
+    }
+    if let Some(password) = vouches {
+        vouch(app, &live, password).await;
     }
     Ok(live)
 }

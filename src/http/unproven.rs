@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing::warn;
 
+use crate::auth::password::Login;
 use crate::meet::id::MeetId;
 use crate::meet::name::check_name;
 use crate::meet::restore::Handed;
@@ -24,8 +25,8 @@ use super::reply::invalid_at;
 use super::restore::refused;
 use super::sessions::{client_id, log_in, open_session};
 
-/// A claim as it was sent. What it lacks is told only where it counts.
-pub(super) struct Shown {
+/// What stands in place of a proof, as it was sent. What it lacks is told only where it counts.
+pub(super) struct Claim {
     password: String,
     location_name: Option<String>,
     locations: Option<Vec<LocationSpec>>,
@@ -34,10 +35,10 @@ pub(super) struct Shown {
     create_key: Option<String>,
 }
 
-impl Shown {
+impl Claim {
     /// What a request claims; `None` for one without a password.
-    pub(super) fn of(request: &mut RestoreMeet) -> Option<Shown> {
-        Some(Shown {
+    pub(super) fn of(request: &mut RestoreMeet) -> Option<Claim> {
+        Some(Claim {
             password: request.password.take()?,
             location_name: request.location_name.take(),
             locations: request.locations.take(),
@@ -47,82 +48,83 @@ impl Shown {
         })
     }
 
-    fn claim(self) -> Result<Claim, Problem> {
-        let Shown { password, location_name, locations, meet_name, client_id, create_key } = self;
+    /// A password beside a ticket vouches for a superseded meet, where it is this one's.
+    pub(super) async fn vouch(self, app: &App, live: &LiveMeet) {
+        let stored = live.roster().auth().password.clone();
+        if live.has_superseded() && matches!(app.passwords.verify(self.password.clone(), Some(stored)).await, Ok(Login::Right { .. })) {
+            vouch(app, live, self.password).await;
+        }
+    }
+
+    /// The meet as this client would have created it.
+    fn creation(self) -> Result<CreateMeet, Problem> {
         let missing =
             |what: &str| invalid_at(format!("/{what}"), format!("missing; whoever sends a password to restore a meet sends {what} too"));
-        let location_name = location_name.ok_or_else(|| missing("locationName"))?;
-        let locations = locations.ok_or_else(|| missing("locations"))?;
-        Ok(Claim { password, location_name, locations, meet_name, client_id, create_key })
-    }
-}
-
-/// What stands in place of a proof.
-struct Claim {
-    password: String,
-    location_name: String,
-    locations: Vec<LocationSpec>,
-    meet_name: Option<String>,
-    client_id: Option<String>,
-    create_key: Option<String>,
-}
-
-impl Claim {
-    /// The meet as this client would have created it.
-    fn creation(&self) -> CreateMeet {
-        CreateMeet {
-            this_location_name: self.location_name.clone(),
-            password: self.password.clone(),
-            locations: self.locations.clone(),
-            meet_name: self.meet_name.clone(),
-            client_id: self.client_id.clone(),
+        Ok(CreateMeet {
+            this_location_name: self.location_name.ok_or_else(|| missing("locationName"))?,
+            password: self.password,
+            locations: self.locations.ok_or_else(|| missing("locations"))?,
+            meet_name: self.meet_name,
+            client_id: self.client_id,
             settings: Settings::default(),
-        }
+        })
     }
+}
 
-    /// The first client decides what locations there are. Were it otherwise, the outcome would hang on who comes when.
-    fn check_locations(&self, live: &LiveMeet) -> Result<(), Problem> {
-        let auth = Arc::clone(live.roster().auth());
-        let known: HashMap<&str, i64> = auth.locations.iter().map(|known| (&*known.location_name, known.priority)).collect();
-        let named: HashMap<&str, i64> = self.locations.iter().map(|named| (named.location_name.as_str(), named.priority)).collect();
-        if known == named {
-            return Ok(());
-        }
-        let detail = "another client has brought this meet back with other locations or priorities; send the same as it did (GET the meet shows them)";
-        Err(invalid_at("/locations", detail))
+/// The first client decides what locations there are. Were it otherwise, the outcome would hang on who comes when.
+fn check_locations(named: &[LocationSpec], live: &LiveMeet) -> Result<(), Problem> {
+    let auth = Arc::clone(live.roster().auth());
+    let known: HashMap<&str, i64> = auth.locations.iter().map(|known| (&*known.location_name, known.priority)).collect();
+    let named: HashMap<&str, i64> = named.iter().map(|named| (named.location_name.as_str(), named.priority)).collect();
+    if known == named {
+        return Ok(());
     }
+    let detail =
+        "another client has brought this meet back with other locations or priorities; send the same as it did (GET the meet shows them)";
+    Err(invalid_at("/locations", detail))
 }
 
 /// Takes a page from whoever knows the password of a meet that came back unproven. The first one makes the meet anew.
-pub(super) async fn claim(app: &App, meet: Option<MeetId>, address: IpAddr, shown: Shown, page: Handed) -> Result<Message, Problem> {
+pub(super) async fn claim(app: &App, meet: Option<MeetId>, address: IpAddr, mut claim: Claim, page: Handed) -> Result<Message, Problem> {
     if !app.options().accept_unproven_restore {
         let detail = "this server takes a log back for its own key's seal alone: show a session or a recovery ticket of it. \
             Where the key is lost, its operator can start it with --accept-unproven-restore, and clients bring the meet back with its password";
         return Err(Problem::new(Code::InvalidSession, detail));
     }
-    let claim = shown.claim()?;
+    let create_key = claim.create_key.take();
+    let creation = claim.creation()?;
     let id = meet.ok_or_else(|| invalid_at("/meetId", "not a meet id; one has nine digits"))?;
-    check(&claim.creation(), "/locationName")?;
+    check(&creation, "/locationName")?;
     check_names(&page)?;
-    if page.more && claim.client_id.is_none() {
+    if page.more && creation.client_id.is_none() {
         return Err(invalid_at("/clientId", "missing; a log of several pages needs it, so that its pages find together"));
     }
     let live = match app.registry.open(id).await? {
         Some(_) => None,
-        None => make(app, id, address, &claim, &page).await?,
+        None => make(app, id, address, creation.clone(), create_key.as_deref(), &page).await?,
     };
     let live = match live {
         Some(made) => made,
-        None => log_in(app, Some(id), address, claim.password.clone(), &claim.location_name).await?,
+        None => log_in(app, Some(id), address, creation.password, &creation.this_location_name).await?,
     };
-    if !live.is_unproven() {
+    if !live.collects() {
         let head = live.committed.head_position(&Audience::Editor).cursor;
         let detail = "this meet is here and proven, so nothing is taken for it without proof; join it, take its state, and push what you have on top";
         return Err(Problem::new(Code::HistoryChanged, detail).with(Extra::HistoryChanged { cursor: head }));
     }
-    claim.check_locations(&live)?;
-    let writer = Writer { location_name: claim.location_name.into(), client_id: client_id(claim.client_id).into() };
+    check_locations(&creation.locations, &live)?;
+    let writer = Writer { location_name: creation.this_location_name.into(), client_id: client_id(creation.client_id).into() };
     bring(app, live, writer, address, page, true).await
+}
+
+/// Somebody has shown the password of a meet that took another one's place: where it is that one's as well, what was done there is
+/// carried over. What goes wrong is no matter of theirs; the next login tries it again.
+pub(super) async fn vouch(app: &App, live: &LiveMeet, password: String) {
+    let Ok(Some(stored)) = live.superseded_password().await else { return };
+    let Ok(login) = app.passwords.verify(password, Some(stored)).await else { return };
+    if let Err(fault) = live.carry(login != Login::Wrong).await {
+        warn!(meet = %live.id, ?fault, "the superseded meet waits for the next login");
+    }
 }
 
 /// Gives a page to a meet that came back unproven; the last one may buy a session.
@@ -152,15 +154,23 @@ pub(super) async fn bring(
 }
 
 /// Makes the meet anew; `None` where another client was faster.
-async fn make(app: &App, id: MeetId, address: IpAddr, claim: &Claim, page: &Handed) -> Result<Option<Arc<LiveMeet>>, Problem> {
-    may_create(app, claim.create_key.as_deref())?;
+async fn make(
+    app: &App,
+    id: MeetId,
+    address: IpAddr,
+    creation: CreateMeet,
+    create_key: Option<&str>,
+    page: &Handed,
+) -> Result<Option<Arc<LiveMeet>>, Problem> {
+    may_create(app, create_key)?;
     if page.entries.first().map_or(page.place + 1, |entry| entry.server_seq_num) != 1 {
         return Err(invalid_at("/updates", "this server has nothing of the meet; send the whole log from entry 1 on"));
     }
-    let (spec, _) = spec(app, claim.creation()).await?;
+    let location = creation.this_location_name.clone();
+    let (spec, _) = spec(app, creation).await?;
     let made = app.registry.create_unproven(id, &spec).await?;
     if made.is_some() {
-        warn!(meet = %id, %address, location = ?claim.location_name, "a meet is made anew at the word of a client, without proof");
+        warn!(meet = %id, %address, ?location, "a meet is made anew at the word of a client, without proof");
     }
     Ok(made)
 }

@@ -42,6 +42,8 @@ pub const RECOVERY_WAIT: Duration = Duration::from_secs(10);
 pub const UNPROVEN_MAX_ENTRIES: usize = 1_000_000;
 /// Bytes of those entries, as they are stored; they are held in memory until the meet takes updates.
 pub const UNPROVEN_MAX_BYTES: usize = 256 * 1024 * 1024;
+/// The same of all meets together: whoever makes up meets one after the other must not fill the memory of a small server.
+pub const UNPROVEN_ALL_MAX_BYTES: usize = 512 * 1024 * 1024;
 /// Largest sequence number plus one: JavaScript counts exactly below 2^53.
 pub const SEQ_END: u64 = 1 << 53;
 /// Largest distance of a priority from zero; exact in JavaScript and in 32 bits.
@@ -194,3 +196,18 @@ pub const HTTP2_STREAM_BUFFER_BYTES: usize = 64 * 1024;
 pub const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 /// Time for the answer to a ping: longer than any network that carries a stream needs.
 pub const HTTP2_PING_TIMEOUT: Duration = Duration::from_secs(20);
+
+// ---- Clients ---------------------------------------------------------------------------
+
+/// Longest time that a client collects edits before it sends them: a scoreboard still follows the hand.
+pub const CLIENT_WINDOW_MAX: Duration = Duration::from_secs(1);
+/// Bytes that a fresh connection carries in its first round trip (ten segments of TCP); edits beyond them are worth collecting longer.
+pub const CLIENT_BURST_BYTES: usize = 14 * 1024;
+/// Shortest pause of a client after a failure, and between short polls while something happens.
+pub const CLIENT_RETRY_MIN: Duration = Duration::from_millis(250);
+/// Longest pause of a client after a failure, unless the server asks for more: a hall must not wait for its screens.
+pub const CLIENT_RETRY_MAX: Duration = Duration::from_secs(5);
+/// How long short polls stay brisk after something happened: news come in bursts.
+pub const CLIENT_STAYS_ACTIVE: Duration = Duration::from_secs(2);
+/// Longest pause between short polls of a client for which nothing happens.
+pub const CLIENT_IDLE_PAUSE_MAX: Duration = Duration::from_secs(60);

@@ -37,7 +37,7 @@ pub enum Obstacle {
 
 /// What a change replaced, so that it can be taken back.
 #[derive(Debug)]
-pub(super) struct Undo {
+pub(crate) struct Undo {
     /// How many segments of the key lead to `before`.
     depth: usize,
     /// What stood there; `None` where nothing did.
@@ -109,7 +109,7 @@ impl State {
     }
 
     /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
-    pub(super) fn set(&mut self, key: &Key, value: Value) -> Undo {
+    pub(crate) fn set(&mut self, key: &Key, value: Value) -> Undo {
         let mut place = &mut self.0;
         for (depth, segment) in key.segments().iter().enumerate() {
             if place.get(std::slice::from_ref(segment)).is_none() {
@@ -126,7 +126,7 @@ impl State {
     }
 
     /// Takes away what stands at `key`. `check` must have passed.
-    pub(super) fn remove(&mut self, key: &Key) -> Undo {
+    pub(crate) fn remove(&mut self, key: &Key) -> Undo {
         let Some((last, parents)) = key.segments().split_last() else { unreachable!("a key has a segment") };
         let before = match descend(&mut self.0, parents) {
             Some(Value::Object(members)) => members.remove(last),
@@ -136,7 +136,7 @@ impl State {
     }
 
     /// Takes back the newest change, made at `key`.
-    pub(super) fn undo(&mut self, key: &Key, undo: Undo) {
+    pub(crate) fn undo(&mut self, key: &Key, undo: Undo) {
         let Some((last, parents)) = key.segments()[..undo.depth].split_last() else { return };
         let Some(parent) = descend(&mut self.0, parents) else { return };
         match (undo.before, parent) {

@@ -58,8 +58,13 @@ pub enum Collecting {
 }
 
 impl Collected {
-    /// Keeps a page. It takes the place of what its client had brought from its first number on.
-    pub fn take(&mut self, by: &Writer, page: Handed) -> Collecting {
+    /// Bytes of what is kept.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Keeps a page, where no more than `room` bytes are kept then. It takes the place of what its client had brought from its first number on.
+    pub fn take(&mut self, by: &Writer, page: Handed, room: usize) -> Collecting {
         let first = page.entries.first().map_or(page.place.saturating_add(1), |entry| entry.server_seq_num);
         let held = self.logs.get(by).map_or(0, |log| log.entries.len());
         let Some(kept) = first.checked_sub(1).and_then(|kept| usize::try_from(kept).ok()).filter(|kept| *kept <= held) else {
@@ -80,7 +85,7 @@ impl Collected {
         });
         let fresh: Vec<_> = fresh.collect();
         let bytes = fresh.iter().map(|entry| entry.bytes).sum::<usize>();
-        let is_room = self.entries + fresh.len() <= UNPROVEN_MAX_ENTRIES && self.bytes + bytes <= UNPROVEN_MAX_BYTES;
+        let is_room = self.entries + fresh.len() <= UNPROVEN_MAX_ENTRIES && self.bytes + bytes <= UNPROVEN_MAX_BYTES.min(room);
         log.is_whole = is_room && !page.more;
         if is_room {
             self.entries += fresh.len();
@@ -102,15 +107,23 @@ impl Collected {
             self.bytes -= log.entries.iter().map(|entry| entry.bytes).sum::<usize>();
             pushing.log(&log.entries);
         }
-        let Pushing { mut records, lost, .. } = pushing;
-        let head = meet.log.head();
-        for record in &mut records {
-            if let Record::Entry { commit_end, .. } = record {
-                *commit_end = head;
-            }
-        }
-        (records, lost)
+        pushing.end()
     }
+}
+
+/// Pushes the log of a meet that this one has superseded onto it: what this one has already is known again by its
+/// authors' numbers. The records are one commit for the journal. Also tells how many entries lost.
+pub fn carry(meet: &mut Meet, log: Vec<EntryFields>, priorities: &HashMap<Box<str>, i64>, now: Timestamp) -> (Vec<Record>, usize) {
+    let mut before = [0; 32];
+    let read = |fields| {
+        let entry = BroughtEntry::read(fields, &before);
+        before = entry.history;
+        entry
+    };
+    let log: Vec<_> = log.into_iter().map(read).collect();
+    let mut pushing = Pushing { meet, priorities, now, applied: &mut HashMap::new(), records: Vec::new(), lost: 0 };
+    pushing.log(&log);
+    pushing.end()
 }
 
 impl BroughtEntry {
@@ -145,6 +158,18 @@ struct Pushing<'a> {
 }
 
 impl Pushing<'_> {
+    /// One commit for the journal: a crash leaves all of it or nothing.
+    fn end(self) -> (Vec<Record>, usize) {
+        let Pushing { meet, mut records, lost, .. } = self;
+        let head = meet.log.head();
+        for record in &mut records {
+            if let Record::Entry { commit_end, .. } = record {
+                *commit_end = head;
+            }
+        }
+        (records, lost)
+    }
+
     /// Whatever is there already is what the authors of the rest had seen.
     fn log(&mut self, entries: &[BroughtEntry]) {
         let is_known = |entry: &&BroughtEntry| self.applied.contains_key(&entry.history);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::error;
 
 use crate::auth::roster::{Grant, Holder, Roster};
-use crate::auth::ticket::Ticket;
+use crate::auth::ticket::{Life, Ticket};
 use crate::auth::token::Token;
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
@@ -24,11 +24,12 @@ use crate::wire::audience::Audience;
 use crate::wire::message::Status;
 
 use super::clock::Clock;
+use super::collecting::Room;
 use super::committed::Committed;
 use super::mending::Damaged;
 use super::orders::{Bring, Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
-use super::recovery::{Recovery, RecoveryFile};
+use super::recovery::{Recovery, RecoveryFile, Superseded};
 use super::replay::{Replayed, Tail, write};
 use super::writer::Desk;
 
@@ -65,10 +66,14 @@ pub struct LiveMeet {
     key: ServerKey,
     clock: Clock,
     touched: AtomicI64,
-    /// When the meet was made anew from what clients had; `None` for one that was never lost.
-    recovered_at: Option<Timestamp>,
+    /// Of a meet that was made anew from what clients had; `None` for one that was never lost.
+    life: Option<Life>,
     /// Whether nothing but its clients' word vouches for it.
     is_unproven: bool,
+    /// Whether logs without proof are taken for it.
+    collects: bool,
+    /// Whether it has superseded a meet of which nobody knows yet whose it was.
+    pub(super) has_aside: AtomicBool,
     /// Version of the newest ticket that clients have brought to it.
     adopted: AtomicU64,
     /// Cancelled when the meet is taken away from its readers.
@@ -89,19 +94,30 @@ pub(super) struct Parts {
     pub(super) clock: Clock,
 }
 
+/// What all meets of a server have in common.
+#[derive(Clone, Default)]
+pub(super) struct Shared {
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) room: Arc<Room>,
+}
+
 impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
-    pub(super) fn start(parts: Parts, metrics: Arc<Metrics>) -> LiveMeet {
+    pub(super) fn start(parts: Parts, shared: Shared) -> LiveMeet {
+        let Shared { metrics, room } = shared;
         let Parts { id, replayed: Replayed { meet, tail }, roster, finished_at, recovery, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
         let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
         if let Some(finished_at) = finished_at {
             committed.finish(finished_at);
         }
-        let recovered_at = recovery.as_ref().map(|file| file.recovered_at);
+        let life = recovery.as_ref().map(|file| file.life);
         let is_unproven = recovery.as_ref().is_some_and(|file| file.unproven);
-        let recovery = recovery.filter(RecoveryFile::is_going_on).filter(|_| finished_at.is_none());
-        let recovery = recovery.map(|file| Recovery::resumed(file, committed.head()));
+        let collects = recovery.as_ref().is_some_and(RecoveryFile::collects);
+        let has_aside = recovery.as_ref().is_some_and(RecoveryFile::is_in_question);
+        let is_vouched = recovery.as_ref().is_some_and(|file| file.superseded == Some(Superseded::Vouched));
+        let (file, recovery) = (recovery.clone(), recovery.filter(RecoveryFile::is_going_on).filter(|_| finished_at.is_none()));
+        let recovery = recovery.map(|file| Recovery::resumed(&file, committed.head()));
         committed.set_recovering(recovery.is_some());
         let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
@@ -118,9 +134,15 @@ impl LiveMeet {
             failed: Arc::clone(&failed),
             damaged: Arc::clone(&damaged),
             recovery,
+            file,
             metrics,
+            room,
         };
         let (mailbox, receiver) = mpsc::channel(MAILBOX);
+        if is_vouched && desk.recovery.is_none() && finished_at.is_none() && matches!(tail, Tail::Sound(_)) {
+            // A crash came in between.
+            let _ = mailbox.try_send(Order::Settle);
+        }
         tokio::spawn(write(desk, meet, tail, receiver));
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
@@ -139,8 +161,10 @@ impl LiveMeet {
             key,
             clock,
             touched,
-            recovered_at,
+            life,
             is_unproven,
+            collects,
+            has_aside: AtomicBool::new(has_aside),
             adopted,
             ended,
         }
@@ -153,7 +177,7 @@ impl LiveMeet {
     pub async fn push(&self, batch: Batch) -> Result<Decision, Fault> {
         self.check_writable()?;
         let (reply, decision) = oneshot::channel();
-        self.order(Order::Push(Push { batch, came: Instant::now(), reply, _pending: Arc::clone(&self.pending) }))?;
+        self.order(Order::Push(Push { batch, came: Instant::now(), reply, _pending: self.pending() }))?;
         decision.await.unwrap_or(Err(Fault::Internal))
     }
 
@@ -167,7 +191,7 @@ impl LiveMeet {
         }
         self.check_writable()?;
         let (reply, finished_at) = oneshot::channel();
-        self.order(Order::Finish(Finish { by, reply, _pending: Arc::clone(&self.pending) }))?;
+        self.order(Order::Finish(Finish { by, reply, _pending: self.pending() }))?;
         finished_at.await.unwrap_or(Err(Fault::Internal))
     }
 
@@ -180,7 +204,7 @@ impl LiveMeet {
         let mut expected: Vec<_> = self.roster().auth().clients.iter().map(|client| client.location_name.clone()).collect();
         expected.sort_unstable();
         expected.dedup();
-        self.order(Order::Restore(Restore { by, page, expected, reply, _pending: Arc::clone(&self.pending) }))?;
+        self.order(Order::Restore(Restore { by, page, expected, reply, _pending: self.pending() }))?;
         restoration.await.unwrap_or(Err(Fault::Internal))
     }
 
@@ -192,13 +216,18 @@ impl LiveMeet {
         let (reply, restoration) = oneshot::channel();
         let auth = Arc::clone(self.roster().auth());
         let locations = auth.locations.iter().map(|location| (location.location_name.clone(), location.priority)).collect();
-        self.order(Order::Bring(Bring { by, page, locations, reply, _pending: Arc::clone(&self.pending) }))?;
+        self.order(Order::Bring(Bring { by, page, locations, reply, _pending: self.pending() }))?;
         restoration.await.unwrap_or(Err(Fault::Internal))
     }
 
     /// Whether nothing but its clients' word vouches for this meet.
     pub fn is_unproven(&self) -> bool {
         self.is_unproven
+    }
+
+    /// Whether logs without proof are taken for it.
+    pub fn collects(&self) -> bool {
+        self.collects
     }
 
     /// Refuses what would change a meet that comes back from its clients, its log aside.
@@ -216,8 +245,12 @@ impl LiveMeet {
 
     /// Whether a ticket was made before this meet was lost, so that its holder may hand back what it has.
     pub(super) fn was_lost_after(&self, ticket: &Ticket) -> bool {
-        // Nothing that was brought without proof has this server's chain.
-        !self.is_unproven && self.recovered_at.is_some_and(|recovered_at| ticket.issued_at <= recovered_at)
+        self.is_of(ticket) && self.life.is_some() && ticket.life != self.life
+    }
+
+    /// Whether a ticket is of this meet's history. A meet that was made anew without proof has one of its own.
+    fn is_of(&self, ticket: &Ticket) -> bool {
+        !self.collects && self.roster().auth().chain == ticket.auth.chain
     }
 
     /// Takes over what a ticket says, where the meet comes back and nobody has brought a newer one.
@@ -226,7 +259,7 @@ impl LiveMeet {
     /// [`Fault::StorageFailed`]: nothing changed then.
     pub async fn adopt(self: &Arc<Self>, ticket: &Ticket) -> Result<(), Fault> {
         let (newer, version) = (Arc::clone(&ticket.auth), ticket.auth.ticket_version);
-        if self.check_recovered().is_ok() || version <= self.adopted.load(Ordering::Acquire) {
+        if self.check_recovered().is_ok() || !self.is_of(ticket) || version <= self.adopted.load(Ordering::Acquire) {
             return Ok(());
         }
         let live = Arc::clone(self);
@@ -238,9 +271,10 @@ impl LiveMeet {
         self.edit_roster(adopt).await
     }
 
-    fn order(&self, order: Order) -> Result<(), Fault> {
+    pub(super) fn order(&self, order: Order) -> Result<(), Fault> {
         self.mailbox.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
+            mpsc::error::TrySendError::Closed(_) if self.documents.is_closed() => Fault::Recovering,
             mpsc::error::TrySendError::Closed(_) => Fault::Internal,
         })
     }
@@ -259,6 +293,11 @@ impl LiveMeet {
     pub(super) fn largest_lag(&self) -> u64 {
         let slowest = self.presence.slowest();
         slowest.map_or(0, |cursor| self.committed.head().saturating_sub(cursor))
+    }
+
+    /// Kept by every order until it is answered.
+    pub(super) fn pending(&self) -> Arc<()> {
+        Arc::clone(&self.pending)
     }
 
     /// Whether an order is on its way to the disk, though its sender may have gone.
@@ -302,7 +341,8 @@ impl LiveMeet {
         work: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Fault> {
         let store = Arc::clone(&self.store);
-        let turn = Arc::clone(&self.documents).acquire_owned().await.map_err(|_| Fault::Internal)?;
+        // Closed where another meet takes the place of this one.
+        let turn = Arc::clone(&self.documents).acquire_owned().await.map_err(|_| Fault::Recovering)?;
         let worked = tokio::task::spawn_blocking(move || {
             let _turn = turn;
             work(&*store)
@@ -346,7 +386,7 @@ impl LiveMeet {
         let Holder::Editor { writer, .. } = holder else { return None };
         let auth = Arc::clone(self.roster().auth());
         let version = auth.ticket_version;
-        let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now() };
+        let ticket = Ticket { auth, writer: writer.clone(), issued_at: self.clock.now(), life: self.life, unproven: self.is_unproven };
         Some((ticket.seal(&self.key), version))
     }
 

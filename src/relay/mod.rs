@@ -16,6 +16,7 @@ mod finished;
 pub mod follower;
 mod frames;
 pub mod live;
+mod making;
 mod mending;
 pub mod orders;
 pub mod presence;
@@ -23,6 +24,7 @@ pub mod recovery;
 pub mod registry;
 mod replay;
 mod restoring;
+mod superseding;
 pub mod survey;
 #[cfg(test)]
 mod tests;

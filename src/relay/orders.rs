@@ -21,6 +21,9 @@ pub(super) enum Order {
     Bring(Bring),
     /// Nobody is waited for any longer: what was brought is applied.
     Settle,
+    Carry(Carry),
+    /// Another meet takes the place of this one: nothing is written any more.
+    Retire(oneshot::Sender<()>),
 }
 
 /// A batch on its way to the writer.
@@ -62,6 +65,13 @@ pub(super) struct Bring {
     pub(super) _pending: Pending,
 }
 
+/// Somebody has shown a password of the meet, and whether the one whose place it took had the same.
+pub(super) struct Carry {
+    pub(super) is_same: bool,
+    pub(super) reply: oneshot::Sender<Result<(), Fault>>,
+    pub(super) _pending: Pending,
+}
+
 /// What became of a page that a client handed back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Restoration {
@@ -91,7 +101,8 @@ impl Order {
             Order::Finish(finish) => drop(finish.reply.send(Err(fault))),
             Order::Restore(restore) => drop(restore.reply.send(Err(fault))),
             Order::Bring(bring) => drop(bring.reply.send(Err(fault))),
-            Order::Settle => {}
+            Order::Carry(carry) => drop(carry.reply.send(Err(fault))),
+            Order::Settle | Order::Retire(_) => {}
         }
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::auth::roster::{AuthFile, Roster};
-use crate::auth::ticket::Ticket;
+use crate::auth::ticket::{Life, Ticket};
 use crate::meet::Meet;
 use crate::meet::id::MeetId;
 use crate::meet::limits::{RECOVERY_WAIT, RENEW_EVERY};
@@ -18,8 +18,9 @@ use crate::store::line::Header;
 use crate::store::{Document, Store, StoreError};
 
 use super::live::{Fault, LiveMeet};
+use super::making::Plan;
 use super::orders::Restoration;
-use super::registry::{Plan, Registry};
+use super::registry::Registry;
 use super::writer::Desk;
 
 /// Version of the document.
@@ -30,22 +31,65 @@ const VERSION: u32 = 1;
 #[serde(rename_all = "camelCase")]
 pub(super) struct RecoveryFile {
     version: u32,
-    pub(super) recovered_at: Timestamp,
+    recovered_at: Timestamp,
+    /// Tickets that were sealed since then say so.
+    pub(super) life: Life,
     /// `None` while clients hand back what they have.
     live_since: Option<Timestamp>,
     /// Whether nothing but their word vouches for it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) unproven: bool,
+    /// Whether such a meet was lost once more, and came back by a ticket that it had sealed itself.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    sealed: bool,
+    /// What became of the meet whose place it took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) superseded: Option<Superseded>,
+}
+
+/// What became of a meet that came back at its clients' word, and gave way to one that its log proves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum Superseded {
+    /// Nobody has shown yet that its people are those of the meet.
+    Aside,
+    /// They are: it is carried over as soon as the meet takes updates.
+    Vouched,
+    /// It was carried over.
+    Carried,
+    /// It had another password, so nothing says whose it was. It stays aside.
+    Foreign,
 }
 
 impl RecoveryFile {
     pub(super) fn new(recovered_at: Timestamp) -> RecoveryFile {
-        RecoveryFile { version: VERSION, recovered_at, live_since: None, unproven: false }
+        let life = Life::random();
+        RecoveryFile { version: VERSION, recovered_at, life, live_since: None, unproven: false, sealed: false, superseded: None }
+    }
+
+    /// Of a meet that comes back by a ticket.
+    fn by_ticket(recovered_at: Timestamp, ticket: &Ticket) -> RecoveryFile {
+        RecoveryFile { unproven: ticket.unproven, sealed: ticket.unproven, ..RecoveryFile::new(recovered_at) }
     }
 
     /// Of a meet that nothing but its clients' word vouches for.
     pub(super) fn unproven(recovered_at: Timestamp) -> RecoveryFile {
         RecoveryFile { unproven: true, ..RecoveryFile::new(recovered_at) }
+    }
+
+    /// The same of a meet that takes the place of one without proof.
+    pub(super) fn superseding(self) -> RecoveryFile {
+        RecoveryFile { superseded: Some(Superseded::Aside), ..self }
+    }
+
+    /// Whether the superseded meet may still have to be carried over.
+    pub(super) fn is_in_question(&self) -> bool {
+        matches!(self.superseded, Some(Superseded::Aside | Superseded::Vouched))
+    }
+
+    /// Whether logs without proof are taken for it, all at once when everybody has brought theirs.
+    pub(super) fn collects(&self) -> bool {
+        self.unproven && !self.sealed
     }
 
     /// What is known about a stored meet's recovery; `None` for one that was never lost.
@@ -72,21 +116,20 @@ impl RecoveryFile {
 /// where nobody ever does, as after a crash, some time after the last page. An empty log waits for somebody to answer.
 #[derive(Clone, Debug)]
 pub(super) struct Recovery {
-    file: RecoveryFile,
     /// Locations that have handed back a whole log.
     answered: HashSet<Box<str>>,
     deadline: Instant,
 }
 
 impl Recovery {
-    pub(super) fn new(file: RecoveryFile) -> Recovery {
-        Recovery { file, answered: HashSet::new(), deadline: Instant::now() + RECOVERY_WAIT }
+    pub(super) fn new() -> Recovery {
+        Recovery { answered: HashSet::new(), deadline: Instant::now() + RECOVERY_WAIT }
     }
 
     /// Of a meet that was opened again with this many entries. What no key vouches for comes into the log all at once, so then nobody is waited for.
-    pub(super) fn resumed(file: RecoveryFile, head: u64) -> Recovery {
-        let is_applied = file.unproven && head > 0;
-        let recovery = Recovery::new(file);
+    pub(super) fn resumed(file: &RecoveryFile, head: u64) -> Recovery {
+        let is_applied = file.collects() && head > 0;
+        let recovery = Recovery::new();
         if is_applied { Recovery { deadline: Instant::now(), ..recovery } } else { recovery }
     }
 
@@ -108,35 +151,28 @@ impl Recovery {
 }
 
 impl Desk {
-    /// A page was taken. The last one of the last location ends a recovery.
-    pub(super) async fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) {
-        let is_over = self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected));
-        if is_over {
-            self.go_live().await;
-        }
-    }
-
-    /// A page was collected that no key vouches for. Tells whether all that were waited for have brought theirs.
-    pub(super) fn brought(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
+    /// A page was taken. Tells whether it was the last one of the last location.
+    pub(super) fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
         self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected))
     }
 
-    /// Nobody is waited for any longer, unless nobody has brought anything yet. Tells whether what was collected has to be applied first.
-    pub(super) async fn time_is_up(&mut self) -> bool {
+    /// Nobody is waited for any longer, unless nobody has brought anything yet. Tells whether the recovery is over.
+    pub(super) fn time_is_up(&mut self) -> bool {
         let is_empty = self.committed.head() == 0;
         match &mut self.recovery {
-            Some(recovery) if is_empty && recovery.answered.is_empty() => recovery.deadline = Instant::now() + RECOVERY_WAIT,
-            Some(recovery) if recovery.file.unproven => return true,
-            _ => self.go_live().await,
+            Some(recovery) if is_empty && recovery.answered.is_empty() => {
+                recovery.deadline = Instant::now() + RECOVERY_WAIT;
+                false
+            }
+            _ => true,
         }
-        false
     }
 
     /// The disk works again: clients that could hand nothing back get their time.
     pub(super) fn wait_again(&mut self) {
         if let Some(recovery) = &mut self.recovery {
             recovery.deadline = Instant::now() + RECOVERY_WAIT;
-            if recovery.file.unproven {
+            if self.file.as_ref().is_some_and(RecoveryFile::collects) {
                 // What was collected is gone with the writer's memory.
                 recovery.answered.clear();
             }
@@ -147,8 +183,20 @@ impl Desk {
     pub(super) async fn go_live(&mut self) {
         let Some(recovery) = &mut self.recovery else { return };
         recovery.deadline = Instant::now() + RENEW_EVERY;
-        let Ok(turn) = Arc::clone(&self.documents).acquire_owned().await else { return };
-        let file = RecoveryFile { live_since: Some(self.clock.now()), ..recovery.file.clone() };
+        let answered = recovery.answered.clone();
+        let live_since = Some(self.clock.now());
+        if self.write_down(|file| file.live_since = live_since).await {
+            info!(meet = %self.id, ?answered, head = self.committed.head(), "the meet is recovered and takes updates");
+            self.recovery = None;
+            self.committed.set_recovering(false);
+        }
+    }
+
+    /// Changes what is known about the meet's recovery. Tells whether that is durable; nothing has changed otherwise.
+    pub(super) async fn write_down(&mut self, change: impl FnOnce(&mut RecoveryFile)) -> bool {
+        let Some(mut file) = self.file.clone() else { return false };
+        change(&mut file);
+        let Ok(turn) = Arc::clone(&self.documents).acquire_owned().await else { return false };
         let (id, store, document) = (self.id, Arc::clone(&self.store), file.document());
         let saved = tokio::task::spawn_blocking(move || {
             let _turn = turn;
@@ -156,13 +204,13 @@ impl Desk {
         });
         match saved.await {
             Ok(Ok(())) => {
-                info!(meet = %id, answered = ?recovery.answered, head = self.committed.head(), "the meet is recovered and takes updates");
-                self.recovery = None;
-                self.committed.set_recovering(false);
+                self.file = Some(file);
+                return true;
             }
-            Ok(Err(error)) => error!(meet = %id, %error, "the end of the recovery could not be written down"),
-            Err(error) => error!(meet = %id, %error, "the end of the recovery could not be written down"),
+            Ok(Err(error)) => error!(meet = %id, %error, "what became of the recovery could not be written down"),
+            Err(error) => error!(meet = %id, %error, "what became of the recovery could not be written down"),
         }
+        false
     }
 }
 
@@ -182,15 +230,19 @@ impl Registry {
         Ticket::open(self.key(), text).ok()
     }
 
-    /// Opens the meet that a ticket belongs to. Where it is gone it is made anew under its own id, unless `page` is no start of its log.
+    /// Opens the meet that a ticket belongs to. Where it is gone it is made anew under its own id, unless `page` is no start of its log;
+    /// so it is where a meet without proof stands in its place.
     ///
     /// # Errors
     /// [`Fault`]
     pub async fn recover(&self, id: MeetId, ticket: &Ticket, page: &Handed) -> Result<Recovered, Fault> {
+        if let Some(refused) = self.supersede(id, ticket, page).await? {
+            return Ok(Recovered::Refused(refused));
+        }
         let found = match self.open(id).await? {
             Some(live) => Some(live),
             None => match self.try_out(&ticket.auth, page).await? {
-                Restoration::Taken { .. } => self.make(id, self.plan_recovery(id, &ticket.auth)).await?,
+                Restoration::Taken { .. } => self.make(id, self.plan_recovery(id, ticket)).await?,
                 refused => return Ok(Recovered::Refused(refused)),
             },
         };
@@ -220,7 +272,7 @@ impl Registry {
     }
 
     /// What would become of a page as the start of a log: nobody makes a meet with what is not its.
-    async fn try_out(&self, auth: &AuthFile, page: &Handed) -> Result<Restoration, Fault> {
+    pub(super) async fn try_out(&self, auth: &AuthFile, page: &Handed) -> Result<Restoration, Fault> {
         let mut meet = Meet::new(self.key().clone(), auth.chain, auth.settings.tie_break);
         let (page, now) = (page.clone(), self.clock().now());
         let tried = tokio::task::spawn_blocking(move || meet.restore(None, page, now)).await.map_err(|_| Fault::Internal)?;
@@ -231,9 +283,10 @@ impl Registry {
         })
     }
 
-    fn plan_recovery(&self, id: MeetId, auth: &AuthFile) -> Plan {
+    pub(super) fn plan_recovery(&self, id: MeetId, ticket: &Ticket) -> Plan {
+        let auth = AuthFile::clone(&ticket.auth);
         let header = Header::recovered(id, auth.chain, auth.created_at, self.key());
-        Plan { auth: auth.clone(), header, recovery: Some(RecoveryFile::new(self.clock().now())) }
+        Plan { auth, header, recovery: Some(RecoveryFile::by_ticket(self.clock().now(), ticket)) }
     }
 }
 
@@ -247,7 +300,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_recovery_waits_for_everybody_but_not_for_ever() {
-        let mut recovery = Recovery::new(RecoveryFile::new(Timestamp::from_millis(0)));
+        let mut recovery = Recovery::new();
         let expected = ["desk", "platform"].map(Box::from);
         let start = Instant::now();
         let second = std::time::Duration::from_secs(1);
@@ -267,7 +320,11 @@ mod tests {
     fn the_document_opens_in_a_text_editor() {
         let file = RecoveryFile::new(Timestamp::from_millis(1_777_627_800_120));
         let text = String::from_utf8(file.document()).unwrap();
-        assert_eq!(text, "{\n  \"version\": 1,\n  \"recoveredAt\": \"2026-05-01T09:30:00.120Z\",\n  \"liveSince\": null\n}\n");
+        let life = serde_json::to_string(&file.life).unwrap();
+        let expected = format!(
+            "{{\n  \"version\": 1,\n  \"recoveredAt\": \"2026-05-01T09:30:00.120Z\",\n  \"life\": {life},\n  \"liveSince\": null\n}}\n"
+        );
+        assert_eq!(text, expected);
         assert_eq!(serde_json::from_str::<RecoveryFile>(&text).unwrap(), file);
     }
 }

@@ -5,25 +5,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::OnceCell;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use crate::auth::password::PasswordHash;
 use crate::auth::random_bytes;
-use crate::auth::roster::{AuthFile, Location, Roster, VERSION};
-use crate::meet::Meet;
+use crate::auth::roster::{AuthFile, Location, VERSION};
 use crate::meet::chain::ServerKey;
 use crate::meet::id::MeetId;
 use crate::meet::limits::IDLE_CLOSE;
 use crate::meet::settings::Settings;
 use crate::metrics::{Metrics, Overview};
-use crate::store::line::{Encoder, Header};
-use crate::store::log_writer::LogWriter;
-use crate::store::{NewMeet, Stage, Store, StoreError};
+use crate::store::line::Header;
+use crate::store::{Stage, Store, StoreError};
 
 use super::clock::Clock;
-use super::live::{Fault, LiveMeet, Parts};
+use super::live::{Fault, LiveMeet, Shared};
+use super::making::{Maker, Plan};
 use super::recovery::RecoveryFile;
-use super::replay::{Replayed, Tail, replay};
+use super::replay::replay;
 
 /// Ids to try before giving up: with a million meets on disk each try fails once in a thousand.
 const ID_TRIES: usize = 20;
@@ -37,8 +36,10 @@ pub struct Registry {
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
-    metrics: Arc<Metrics>,
-    meets: Mutex<HashMap<MeetId, Arc<Slot>>>,
+    shared: Shared,
+    meets: Meets,
+    /// One meet at a time gives way to a proven one.
+    pub(super) superseding: Arc<tokio::sync::Mutex<()>>,
     /// Meets that were damaged, or could not be opened, when they were last read.
     unsound: Arc<Mutex<HashSet<MeetId>>>,
     /// When the store was last probed, and what came of it.
@@ -46,15 +47,8 @@ pub struct Registry {
 }
 
 /// A meet that is open or being opened.
-type Slot = OnceCell<Arc<LiveMeet>>;
-
-/// What a meet is made of at its start.
-pub(super) struct Plan {
-    pub(super) auth: AuthFile,
-    pub(super) header: Header,
-    /// Of a meet that comes back from its clients.
-    pub(super) recovery: Option<RecoveryFile>,
-}
+pub(super) type Slot = OnceCell<Arc<LiveMeet>>;
+pub(super) type Meets = Arc<Mutex<HashMap<MeetId, Arc<Slot>>>>;
 
 /// What a meet is created from.
 #[derive(Debug)]
@@ -72,7 +66,16 @@ pub struct MeetSpec {
 impl Registry {
     /// The meets of a store, chained with `key`.
     pub fn new(store: Arc<dyn Store>, key: ServerKey, clock: Clock) -> Registry {
-        Registry { store, key, clock, metrics: Arc::default(), meets: Mutex::default(), unsound: Arc::default(), probed: Arc::default() }
+        Registry {
+            store,
+            key,
+            clock,
+            shared: Shared::default(),
+            meets: Arc::default(),
+            superseding: Arc::default(),
+            unsound: Arc::default(),
+            probed: Arc::default(),
+        }
     }
 
     /// The clock of all meets.
@@ -86,7 +89,7 @@ impl Registry {
 
     /// What is counted about these meets, and about whoever serves them.
     pub fn metrics(&self) -> &Arc<Metrics> {
-        &self.metrics
+        &self.shared.metrics
     }
 
     /// Whether a small write to the store would succeed, as of a second ago at most:
@@ -131,7 +134,7 @@ impl Registry {
     pub async fn create_as(&self, id: MeetId, spec: Arc<MeetSpec>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let made = self.make(id, self.plan(id, &spec, None)).await?;
         if made.is_some() {
-            self.metrics.meets.created();
+            self.shared.metrics.meets.created();
         }
         Ok(made)
     }
@@ -171,14 +174,18 @@ impl Registry {
         if slot.initialized() {
             return Ok(None);
         }
-        let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let metrics = Arc::clone(&self.metrics);
-        let making = tokio::spawn(async move { slot.get_or_try_init(|| make(id, store, key, clock, metrics, plan)).await.cloned() });
+        let maker = self.maker(id);
+        let making = tokio::spawn(async move { slot.get_or_try_init(|| maker.make(plan)).await.cloned() });
         match making.await.unwrap_or(Err(Some(Fault::Internal))) {
             Ok(live) => Ok(Some(live)),
             Err(Some(fault)) => Err(fault),
             Err(None) => Ok(None),
         }
+    }
+
+    pub(super) fn maker(&self, id: MeetId) -> Maker {
+        let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
+        Maker { id, store, key, clock, shared: self.shared.clone() }
     }
 
     /// The meet with this id, opened if it is not; `None` where there is none.
@@ -203,9 +210,9 @@ impl Registry {
     /// not let another one open the same log beside it.
     async fn start_opening(&self, id: MeetId, slot: Arc<Slot>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let (metrics, unsound) = (Arc::clone(&self.metrics), Arc::clone(&self.unsound));
+        let (shared, unsound) = (self.shared.clone(), Arc::clone(&self.unsound));
         let opening = tokio::spawn(async move {
-            let opened = slot.get_or_try_init(|| read(id, store, key, clock, metrics, &unsound)).await;
+            let opened = slot.get_or_try_init(|| read(id, store, key, clock, shared, &unsound)).await;
             match opened {
                 Ok(live) => Ok(Some(Arc::clone(live))),
                 Err(None) => Ok(None),
@@ -315,6 +322,11 @@ impl Registry {
         self.unsound.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The open meets, for what must end though nobody waits for it any more.
+    pub(super) fn all(&self) -> Meets {
+        Arc::clone(&self.meets)
+    }
+
     fn meets(&self) -> MutexGuard<'_, HashMap<MeetId, Arc<Slot>>> {
         self.meets.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -326,7 +338,7 @@ async fn read(
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
-    metrics: Arc<Metrics>,
+    shared: Shared,
     unsound: &Mutex<HashSet<MeetId>>,
 ) -> Result<Arc<LiveMeet>, Option<Fault>> {
     let read = tokio::task::spawn_blocking(move || replay(id, store, key, clock)).await;
@@ -343,7 +355,7 @@ async fn read(
     };
     drop(unsound);
     match read {
-        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts, metrics))),
+        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts, shared))),
         Ok(Ok(None)) => Err(None),
         Ok(Err(error)) => {
             error!(meet = %id, %error, "the meet cannot be opened");
@@ -351,47 +363,4 @@ async fn read(
         }
         Err(_) => Err(Some(Fault::Internal)),
     }
-}
-
-/// Makes a meet. An error of `None` means that the id is taken.
-async fn make(
-    id: MeetId,
-    store: Arc<dyn Store>,
-    key: ServerKey,
-    clock: Clock,
-    metrics: Arc<Metrics>,
-    plan: Plan,
-) -> Result<Arc<LiveMeet>, Option<Fault>> {
-    let recovered = plan.recovery.is_some();
-    let made = tokio::task::spawn_blocking(move || make_now(id, store, key, clock, plan)).await;
-    match made {
-        Ok(Ok(parts)) => {
-            info!(meet = %id, recovered, "meet created");
-            Ok(Arc::new(LiveMeet::start(parts, metrics)))
-        }
-        Ok(Err(StoreError::Exists)) => Err(None),
-        Ok(Err(error)) => {
-            error!(%error, "a meet could not be created");
-            Err(Some(Fault::StorageFailed))
-        }
-        Err(_) => Err(Some(Fault::Internal)),
-    }
-}
-
-fn make_now(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: Clock, plan: Plan) -> Result<Parts, StoreError> {
-    let Plan { auth, header, recovery } = plan;
-    let meet = Meet::new(key.clone(), auth.chain, auth.settings.tie_break);
-    let roster = Roster::new(auth);
-    let mut encoder = Encoder::default();
-    let mut line = Vec::new();
-    encoder.header(&header, &mut line);
-    let new = NewMeet {
-        header: line,
-        auth: roster.auth_document(),
-        sessions: roster.sessions_document(),
-        recovery: recovery.as_ref().map(RecoveryFile::document),
-    };
-    let journal = store.create(id, &new)?;
-    let replayed = Replayed { meet, tail: Tail::Sound(LogWriter::new(journal, encoder, 0)) };
-    Ok(Parts { id, replayed, roster, finished_at: None, recovery, store, key, clock })
 }

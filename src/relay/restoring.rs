@@ -7,6 +7,7 @@ use std::time::Instant;
 use tracing::{error, info, warn};
 
 use crate::meet::limits::UPLOADS_MAX;
+use crate::meet::outcome::Record;
 use crate::meet::restore::{Handed, Restored, Upload};
 use crate::meet::update;
 
@@ -54,11 +55,11 @@ impl Writer {
         };
         match result {
             Ok(restoration) => {
-                if matches!(restoration, Restoration::Taken { .. }) {
-                    writer.desk.handed_back(location, more, &expected).await;
-                }
-                let _ = reply.send(Ok(restoration));
-                Some(writer)
+                let is_taken = matches!(restoration, Restoration::Taken { .. });
+                let is_over = is_taken && writer.desk.handed_back(location, more, &expected);
+                let settled = if is_over { writer.settle().await } else { Some(writer) };
+                let _ = reply.send(settled.as_ref().map(|_| restoration).ok_or(Fault::StorageFailed));
+                settled
             }
             Err(error) if writer.mending.is_some() => {
                 error!(meet = %desk.id, %error, "the whole log could not be written, so the damaged one stays for now");
@@ -74,12 +75,23 @@ impl Writer {
         }
     }
 
+    /// Makes records durable that no push has brought, then shows them.
+    pub(super) fn take_down(&mut self, records: &[Record]) -> io::Result<()> {
+        let started = Instant::now();
+        self.log.append(records)?;
+        self.desk.metrics.writing.synced(records, started.elapsed(), std::iter::empty());
+        self.desk.committed.publish(&entries(records));
+        Ok(())
+    }
+
     fn take_page(&mut self, by: update::Writer, page: Handed) -> io::Result<Restoration> {
         let upload = self.uploads.take(&by);
         let (records, lost, forked, upload) = match self.meet.restore(upload, page, self.desk.clock.now()) {
             Restored::Taken { records, lost, forked, upload } => (records, lost, forked, upload),
             Restored::Apart => return Ok(Restoration::Apart),
             Restored::Finished => return Ok(Restoration::Finished),
+            // An editor of the meet whose place this one took had no way to know.
+            Restored::Forged if self.desk.file.as_ref().is_some_and(|file| file.superseded.is_some()) => return Ok(Restoration::Apart),
             Restored::Forged => {
                 warn!(meet = %self.desk.id, location = ?by.location_name, client = ?by.client_id, "a log was handed back that this server has not written");
                 return Ok(Restoration::Forged);
@@ -88,10 +100,7 @@ impl Writer {
         if self.mending.is_some() {
             self.mend(records)?;
         } else if !records.is_empty() {
-            let started = Instant::now();
-            self.log.append(&records)?;
-            self.desk.metrics.writing.synced(&records, started.elapsed(), std::iter::empty());
-            self.desk.committed.publish(&entries(&records));
+            self.take_down(&records)?;
             let head = self.meet.log().head();
             info!(meet = %self.desk.id, location = ?by.location_name, client = ?by.client_id, records = records.len(), lost, forked, head, "entries came back");
         }

@@ -23,13 +23,13 @@ use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
 
 use super::clock::Clock;
-use super::collecting::Collection;
+use super::collecting::{Collection, Room};
 use super::committed::Committed;
 use super::finished::FinishFile;
 use super::live::Fault;
 use super::mending::{Damaged, Mending};
 use super::orders::{Finish, Order, Push};
-use super::recovery::Recovery;
+use super::recovery::{Recovery, RecoveryFile};
 use super::replay::{Replayed, Tail, replay_log};
 use super::restoring::Uploads;
 
@@ -63,12 +63,16 @@ pub(super) struct Desk {
     pub(super) damaged: Arc<Damaged>,
     /// While the meet comes back from its clients.
     pub(super) recovery: Option<Recovery>,
+    /// Of a meet that came back from its clients.
+    pub(super) file: Option<RecoveryFile>,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) room: Arc<Room>,
 }
 
 impl Writer {
     pub(super) fn new(meet: Meet, log: LogWriter, desk: Desk) -> Writer {
-        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting: Collection::default(), desk }
+        let collecting = Collection::new(Arc::clone(&desk.room));
+        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting, desk }
     }
 
     /// Every round: all that waits, one append, one sync, publish, answer.
@@ -76,6 +80,9 @@ impl Writer {
         let mut waiting = Vec::new();
         while self.desk.next(&mut mailbox, &mut waiting).await {
             while !waiting.is_empty() {
+                if let Some(Order::Retire(_)) = waiting.first() {
+                    return self.desk.retire(waiting, mailbox).await;
+                }
                 let desk = self.desk.clone();
                 let group = self.decide(&mut waiting);
                 let written = match self.write(group).await {
@@ -102,11 +109,12 @@ impl Writer {
             Order::Restore(restore) => self.restore(restore).await,
             Order::Bring(bring) => self.bring(bring).await,
             Order::Settle => self.settle().await,
+            Order::Carry(carry) => self.carry(carry).await,
             Order::Finish(finish) => {
                 self.finish(finish).await;
                 Some(self)
             }
-            Order::Push(_) => Some(self),
+            Order::Push(_) | Order::Retire(_) => Some(self),
         }
     }
 
@@ -234,7 +242,7 @@ impl Desk {
             tokio::select! {
                 came = mailbox.recv_many(waiting, GROUP_MAX) => return came > 0,
                 () = tokio::time::sleep_until(recovery.deadline()) => {
-                    if self.time_is_up().await {
+                    if self.time_is_up() {
                         waiting.push(Order::Settle);
                         return true;
                     }

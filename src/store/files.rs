@@ -1,7 +1,7 @@
 //! The store in plain files:
 //! `current-meets/<9 digits>/{updates.json.log, auth.json, sessions.json}` and, once something was published,
 //! `publishes.json` and `publishes/`; moved whole to `finished-meets/` at the end, with a `finished.json`.
-//! A meet that was recovered from clients has a `recovery.json`.
+//! A meet that was recovered from clients has a `recovery.json`, and in `superseded/` the one whose place it took.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Write};
@@ -17,6 +17,7 @@ use crate::mutant::{Mutant, planted};
 use super::doubles::{Doubles, which_counts};
 use super::durable::{at, check_folder, check_plain, free_name, lock, make_folder, read_file, set_aside, sync_folder, write_file};
 use super::line::Header;
+use super::making::{settle_unfinished, supersede, unfinished, write_new};
 use super::scan::{Rest, scan_header};
 use super::unclean::Unclean;
 use super::{Closed, Document, Journal, NewMeet, Stage, Store, StoreError, StoredMeet, scan_log};
@@ -29,8 +30,6 @@ const CURRENT: &str = "current-meets";
 const FINISHED: &str = "finished-meets";
 /// More than any first line of a log takes.
 const HEADER_MAX_BYTES: u64 = 4_096;
-/// Starts the name of a folder whose meet is being made; digits cannot collide with it.
-const NEW_PREFIX: &str = ".new-";
 
 /// Meets in a folder that this process has locked.
 #[derive(Debug)]
@@ -60,10 +59,9 @@ impl FileStore {
         }
         let lock = lock(&root.join("lock"))?;
         let current = root.join(CURRENT);
+        settle_unfinished(&current, fsync)?;
         let unclean = Unclean::mark(root, fsync, || meets_in(&current).map_err(at("reading", &current)))?;
-        let store = FileStore { root: root.to_owned(), fsync, doubles: Doubles::default(), unclean, _lock: lock };
-        store.clear_unfinished()?;
-        Ok(store)
+        Ok(FileStore { root: root.to_owned(), fsync, doubles: Doubles::default(), unclean, _lock: lock })
     }
 
     /// Comes to its end in order: nothing is being written, so the next start doubts no log.
@@ -144,29 +142,12 @@ impl FileStore {
         if current.exists() && finished.exists() { Err(StoreError::InBoth { current, finished }) } else { Ok(()) }
     }
 
-    /// Folders of meets whose making a crash cut off: nobody was told of them.
-    fn clear_unfinished(&self) -> Result<(), StoreError> {
-        let folder = self.root.join(CURRENT);
-        for item in fs::read_dir(&folder).map_err(at("reading", &folder))? {
-            let path = item.map_err(at("reading", &folder))?.path();
-            if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(NEW_PREFIX)) {
-                fs::remove_dir_all(&path).map_err(at("removing", &path))?;
-            }
-        }
-        Ok(())
-    }
-
     fn sync_folder(&self, folder: &Path) -> Result<(), StoreError> {
         sync_folder(folder, self.fsync)
     }
 
     fn write_file(&self, path: &Path, content: &[u8]) -> Result<(), StoreError> {
         write_file(path, content, self.fsync)
-    }
-
-    /// Where a meet is while it is made or removed; the next start clears what a crash left there.
-    fn unfinished(&self, id: MeetId) -> PathBuf {
-        self.root.join(CURRENT).join(format!("{NEW_PREFIX}{}", id.digits()))
     }
 
     /// Puts what a crash left behind the sound lines into a file of its own, then cuts it off.
@@ -209,18 +190,18 @@ impl Store for FileStore {
             return Err(StoreError::Exists);
         }
         let current = self.folder_at(Stage::Current, id);
-        let making = self.unfinished(id);
-        make_folder(&making)?;
-        self.write_file(&making.join(LOG_FILE), &new.header)?;
-        self.write_file(&file_of(&making, Document::Auth), &new.auth)?;
-        self.write_file(&file_of(&making, Document::Sessions), &new.sessions)?;
-        if let Some(recovery) = &new.recovery {
-            self.write_file(&file_of(&making, Document::Recovery), recovery)?;
-        }
-        self.sync_folder(&making)?;
+        let making = unfinished(&self.root.join(CURRENT), id);
+        write_new(&making, new, self.fsync)?;
         fs::rename(&making, &current).map_err(at("making", &current))?;
         self.sync_folder(&self.root.join(CURRENT))?;
         self.journal(&current.join(LOG_FILE))
+    }
+
+    fn supersede(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
+        self.check_is_once(id)?;
+        supersede(&self.root.join(CURRENT), id, new, self.fsync)?;
+        self.unclean.settle(id);
+        self.journal(&self.folder_at(Stage::Current, id).join(LOG_FILE))
     }
 
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
@@ -340,7 +321,7 @@ impl Store for FileStore {
         self.check_is_once(id)?;
         let folder = self.existing(id)?;
         // Renamed first, so that no half of it is ever taken for a meet.
-        let going = self.unfinished(id);
+        let going = unfinished(&self.root.join(CURRENT), id);
         fs::rename(&folder, &going).map_err(at("removing", &folder))?;
         fs::remove_dir_all(&going).map_err(at("removing", &going))
     }

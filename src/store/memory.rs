@@ -126,6 +126,21 @@ impl Store for MemoryStore {
         Ok(Box::new(MemoryJournal { store: self.clone(), id }))
     }
 
+    fn supersede(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
+        let mut disk = self.disk();
+        disk.check("superseding a meet")?;
+        let files = disk.files(id)?;
+        let old = std::mem::replace(&mut files.log, new.header.clone());
+        files.save(Document::SupersededLog, &old);
+        if let Some(auth) = files.documents.insert(Document::Auth, new.auth.clone()) {
+            files.save(Document::SupersededAuth, &auth);
+        }
+        files.save(Document::Sessions, &new.sessions);
+        files.documents.remove(&Document::Recovery);
+        files.documents.extend(new.recovery.clone().map(|recovery| (Document::Recovery, recovery)));
+        Ok(Box::new(MemoryJournal { store: self.clone(), id }))
+    }
+
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
         let mut disk = self.disk();
         let Some(files) = disk.meets.get_mut(&id) else { return Ok(None) };

@@ -17,6 +17,7 @@ pub(crate) mod durable;
 pub mod files;
 pub mod line;
 pub mod log_writer;
+mod making;
 pub mod memory;
 pub mod scan;
 #[cfg(test)]
@@ -38,6 +39,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Exists`] where the id is taken, by a finished meet too; [`StoreError::Io`].
     fn create(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError>;
+
+    /// Puts a new meet in the place of a current one, which is kept whole: its log and its roster are documents of the new one,
+    /// and what was published stays published. After any crash it is one or the other.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`], [`StoreError::InBoth`]; the old one is there then.
+    fn supersede(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError>;
 
     /// Reads a meet, current or finished; `None` where there is none of that id. A torn tail is put aside and cut,
     /// so that the next append continues a sound log; a damaged log is left as it is.
@@ -183,6 +191,10 @@ pub enum Document {
     Finish,
     /// When the meet was made anew from what clients had, and whether that is over.
     Recovery,
+    /// The log of the meet whose place this one took.
+    SupersededLog,
+    /// What [`Document::Auth`] was of that.
+    SupersededAuth,
     /// Every publish with its status: the outbox.
     Publishes,
     /// The results of one publish, as they were sent; named by its id.
@@ -197,6 +209,8 @@ impl Document {
             Document::Sessions => "sessions.json".into(),
             Document::Finish => "finished.json".into(),
             Document::Recovery => "recovery.json".into(),
+            Document::SupersededLog => "superseded/updates.json.log".into(),
+            Document::SupersededAuth => "superseded/auth.json".into(),
             Document::Publishes => "publishes.json".into(),
             Document::Results(publish) => format!("publishes/{}.opl.csv", hex::encode(publish)).into(),
         }

@@ -3,7 +3,7 @@
 //! Members are spelled out rather than flattened: serde cannot flatten or tag around raw JSON values.
 
 use serde::de::Error as _;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, Cursor};
@@ -42,6 +42,24 @@ impl ReceivedEntry {
         match self {
             ReceivedEntry::Shown(fields) => fields.commit,
             ReceivedEntry::Opaque { commit, .. } => *commit,
+        }
+    }
+}
+
+impl Serialize for ReceivedEntry {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Opaque {
+            commit: u64,
+            opaque: bool,
+            server_seq_num: u64,
+        }
+        match self {
+            ReceivedEntry::Shown(fields) => fields.serialize(out),
+            ReceivedEntry::Opaque { server_seq_num, commit } => {
+                Opaque { commit: *commit, opaque: true, server_seq_num: *server_seq_num }.serialize(out)
+            }
         }
     }
 }
@@ -147,7 +165,7 @@ pub struct ReceivedAnswers {
 }
 
 /// `MEET_CREATED` and `MEET_JOINED`: a session.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the members are those of `message::Session`")]
 pub struct ReceivedSession {
@@ -161,6 +179,7 @@ pub struct ReceivedSession {
     pub client_id: String,
     pub slot: u32,
     pub server_seq_num: u64,
+    #[serde(serialize_with = "super::message::text")]
     pub cursor: Cursor,
     pub recovery_ticket: String,
     pub ticket_version: u64,
@@ -224,12 +243,13 @@ pub struct ReceivedEnd {
 }
 
 /// `STATE`: the fold of the log.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the members are those of `message::StateReply`")]
 pub struct ReceivedState {
     pub state: Box<RawValue>,
     pub server_seq_num: u64,
+    #[serde(serialize_with = "super::message::text")]
     pub cursor: Cursor,
     pub state_hash: String,
 }

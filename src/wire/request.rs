@@ -16,7 +16,7 @@ use crate::meet::update::{Mode, Op, Proposal};
 use crate::meet::word::word;
 
 /// Body of `POST /v1/meets`.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateMeet {
     /// Which of `locations` the creator is.

@@ -17,14 +17,14 @@ pub struct SseEvent {
 }
 
 /// Appends an event. Line ends in `data` become further `data:` lines; in `name` and `id`
-/// they would forge fields, so they are left out.
+/// they would forge fields, so they are left out, as is NUL in `id`, which nobody would take.
 pub fn encode(event: &SseEvent, out: &mut String) {
-    let one_line = |text: &str| text.replace(['\r', '\n', '\0'], "");
+    let one_line = |text: &str| text.replace(['\r', '\n'], "");
     if !event.name.is_empty() {
         let _ = writeln!(out, "event: {}", one_line(&event.name));
     }
     if let Some(id) = &event.id {
-        let _ = writeln!(out, "id: {}", one_line(id));
+        let _ = writeln!(out, "id: {}", one_line(id).replace('\0', ""));
     }
     if let Some(retry) = event.retry {
         let _ = writeln!(out, "retry: {}", retry.as_millis());
@@ -93,7 +93,8 @@ impl Decoder {
             "event" => self.event.name = value.to_owned(),
             "id" if !value.contains('\0') => self.event.id = Some(value.to_owned()),
             "retry" if value.bytes().all(|b| b.is_ascii_digit()) => {
-                self.event.retry = value.parse().ok().map(Duration::from_millis);
+                let told = value.parse().ok().map(Duration::from_millis);
+                self.event.retry = told.or(self.event.retry);
             }
             "data" => {
                 if self.has_data {
@@ -136,6 +137,22 @@ mod tests {
         assert_eq!(events.len(), 1);
         assert_eq!(events[0].data, "a\n\ndata: b\nc\u{2028}d");
         assert_eq!(events[0].id.as_deref(), Some("1id: 2"));
+    }
+
+    #[test]
+    fn a_retry_that_is_no_number_leaves_the_one_before() {
+        for bad in ["retry", "retry:", "retry: soon", "retry: +5", "retry: 18446744073709551616"] {
+            let events = decode(&[format!("retry: 150\n{bad}\ndata: x\n\n").as_bytes()]);
+            assert_eq!(events[0].retry, Some(Duration::from_millis(150)), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_nul_spoils_an_id_but_not_a_name() {
+        let event = SseEvent { name: "a\0b".into(), id: Some("1\02".into()), data: "x".into(), retry: None };
+        let mut text = String::new();
+        encode(&event, &mut text);
+        assert_eq!(decode(&[text.as_bytes()]), [SseEvent { id: Some("12".into()), ..event }]);
     }
 
     #[test]

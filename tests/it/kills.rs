@@ -12,6 +12,7 @@ use tempfile::tempdir;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
+use crate::dice::Dice;
 use crate::support::Client;
 use crate::support::process::{Process, liftrelay, run};
 use crate::support::stream::{Events, assert_gapless};
@@ -24,18 +25,6 @@ const RARE: u64 = 7;
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))
-}
-
-/// Numbers that a seed decides (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % end
-    }
 }
 
 /// A client that numbers its updates and sends again what got no answer.

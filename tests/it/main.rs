@@ -12,12 +12,15 @@
 mod atomic;
 mod bounds;
 mod client;
+mod commands;
 mod configuration;
 mod contract;
 mod crashes;
 mod crowd;
 mod damage;
 mod descriptors;
+#[path = "../shared/dice.rs"]
+mod dice;
 mod disk;
 mod doctor;
 mod finishing;
@@ -53,3 +56,4 @@ mod support;
 mod systemd;
 mod tls;
 mod viewers;
+mod wrong_clocks;

@@ -40,6 +40,15 @@ fn help_says_what_there_is() {
     assert!(help(&["--version"]).starts_with("liftrelay "));
 }
 
+#[test]
+fn the_program_carries_its_contract_and_its_completions() {
+    assert_eq!(help(&["openapi"]).trim_end(), include_str!("../../openapi.yaml").trim_end());
+    for (shell, words) in [("bash", "complete -F"), ("zsh", "#compdef liftrelay"), ("fish", "complete -c liftrelay")] {
+        let script = help(&["completions", shell]);
+        assert!(script.contains(words) && script.contains("verify"), "{shell}: {}", &script[..200]);
+    }
+}
+
 /// What is set in the environment may be a secret, and help is pasted into mails.
 #[test]
 fn help_shows_no_create_key() {

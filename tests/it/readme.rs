@@ -1,5 +1,6 @@
 //! Every shell block of README.md does what it says.
 
+use std::path::Path;
 use std::process::Command;
 
 use crate::support::process::Process;
@@ -18,7 +19,7 @@ fn the_two_commands_are_there() {
     let blocks = blocks();
     assert!(blocks[0].starts_with("cargo run --release -- serve --demo "));
     let tests = blocks[1].split_whitespace().next().unwrap();
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(tests);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(tests);
     use std::os::unix::fs::PermissionsExt;
     assert_ne!(path.metadata().unwrap().permissions().mode() & 0o111, 0, "{tests} can be run");
     // The first command without its build: the same arguments start this build of the program.
@@ -31,7 +32,10 @@ fn a_meet_in_60_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let server = Process::start(folder.path());
     let script = blocks()[2..].join("\n").replace("http://127.0.0.1:8455", &server.url);
-    let ran = Command::new("bash").args(["-euo", "pipefail", "-c", &script]).output().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_liftrelay")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    let mut shell = Command::new("bash");
+    let ran = shell.args(["-euo", "pipefail", "-c", &script]).env("PATH", path).current_dir(folder.path()).output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
     assert!(ran.status.success(), "{out}\n{err}");
     for expected in [

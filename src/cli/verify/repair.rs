@@ -70,25 +70,24 @@ impl Repair {
 
 /// Copies a meet's folder with another log. Links, pipes and what was put aside earlier stay behind.
 fn copy(log: &Path, to: &Path, bytes: &[u8]) -> io::Result<()> {
-    let from = log.parent().unwrap_or(Path::new("."));
-    make(to)?;
     let is_copied = |name: &str| !name.starts_with(FileStore::LOG_FILE) && !name.contains(".damaged-") && !name.ends_with(".new");
+    copy_folder(log.parent().unwrap_or(Path::new(".")), to, &is_copied)?;
+    write(&to.join(FileStore::LOG_FILE), bytes)
+}
+
+/// What lies in folders inside is copied whole.
+fn copy_folder(from: &Path, to: &Path, is_copied: &dyn Fn(&str) -> bool) -> io::Result<()> {
+    make(to)?;
     for item in fs::read_dir(from)? {
         let item = item?;
-        let (name, kind) = (item.file_name(), item.file_type()?);
-        if kind.is_file() && is_copied(&name.to_string_lossy()) {
-            write(&to.join(&name), &read_file(&item.path())?)?;
-        } else if kind.is_dir() {
-            make(&to.join(&name))?;
-            for inner in fs::read_dir(item.path())? {
-                let inner = inner?;
-                if inner.file_type()?.is_file() {
-                    write(&to.join(&name).join(inner.file_name()), &read_file(&inner.path())?)?;
-                }
-            }
+        let (to, kind) = (to.join(item.file_name()), item.file_type()?);
+        if kind.is_dir() {
+            copy_folder(&item.path(), &to, &|_| true)?;
+        } else if kind.is_file() && is_copied(&item.file_name().to_string_lossy()) {
+            write(&to, &read_file(&item.path())?)?;
         }
     }
-    write(&to.join(FileStore::LOG_FILE), bytes)
+    Ok(())
 }
 
 fn make(folder: &Path) -> io::Result<()> {

@@ -136,6 +136,14 @@ impl Session {
         self.post("/sync", &body, wait + ANSWER_TIMEOUT).await?.answer()
     }
 
+    /// The same with a body that is sent as it is, and that asks to wait for so long.
+    ///
+    /// # Errors
+    /// [`Fault`]
+    pub async fn sync_raw(&self, body: &impl Serialize, wait: Duration) -> Result<Answer, Fault> {
+        self.post("/sync", body, wait + ANSWER_TIMEOUT).await?.answer()
+    }
+
     /// `POST …/restore`
     ///
     /// # Errors

@@ -176,6 +176,10 @@ impl MemoryServer {
         }
     }
 
+    fn knows(&self, cursor: Cursor) -> bool {
+        lock(&self.inner).meet.log().check(cursor).is_ok()
+    }
+
     fn restore(&self, writer: &Writer, page: RestorePage) -> Result<ReceivedRestored, Fault> {
         let mut inner = lock(&self.inner);
         inner.now += 1;
@@ -317,8 +321,10 @@ impl Channel for MemoryChannel {
 
     fn pull(&self, pull: Pull) -> BoxFuture<'_, Result<Answer, Fault>> {
         async move {
-            // Without news the answer is an empty page.
-            let _ = timeout(pull.wait, self.wait(pull.after.seq)).await;
+            // Without news the answer is an empty page; a cursor of another history is told of at once.
+            if self.server.knows(pull.after) {
+                let _ = timeout(pull.wait, self.wait(pull.after.seq)).await;
+            }
             self.call(|| self.server.pull(&pull)).await
         }
         .boxed()

@@ -218,6 +218,19 @@ pub enum Transport {
     Memory,
 }
 
+impl std::fmt::Display for Transport {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(match self {
+            Transport::ShortPoll => "short requests",
+            Transport::LongPoll => "held requests",
+            Transport::Ndjson => "a stream of lines",
+            Transport::Sse => "server-sent events",
+            Transport::Socket => "a WebSocket",
+            Transport::Memory => "memory",
+        })
+    }
+}
+
 fn text<S: Serializer>(cursor: &Cursor, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(cursor)
 }

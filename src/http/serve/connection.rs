@@ -33,7 +33,7 @@ use super::tls::Tls;
 
 /// A socket whose writes may not stall.
 pub(super) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
-type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+pub(super) type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Who is at the other end, and what lets them in.
 #[derive(Clone)]
@@ -83,7 +83,7 @@ async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) 
     }
 }
 
-async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
+pub(super) async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
     let Front { router, stopping, .. } = front;
     let service = service_fn(move |request| answer(&router, &visitor, request));
     let connection = http1::Builder::new()

@@ -12,11 +12,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tracing::warn;
+use tracing::{debug, warn};
 
 use crate::meet::limits::{SEND_BUFFER_BYTES, SHUTDOWN_GRACE};
 use crate::metrics::Metrics;
@@ -82,6 +83,18 @@ pub async fn serve(listener: TcpListener, front: Front) {
     connections.close();
     if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
         warn!("some connections did not end in time and were cut");
+    }
+}
+
+/// Serves one connection that no listener of ours has taken, to its end: plain HTTP/1.1.
+pub async fn serve_stream<S>(stream: S, peer: SocketAddr, front: Front)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let Ok(permit) = front.room.permit().await else { return };
+    let place = Place::new(permit, TaskTracker::new().token(), front.metrics.connections.accept());
+    if let Err(error) = connection::over_http1(stream, Visitor { peer: Peer(peer), place }, front).await {
+        debug!(%peer, %error, "a connection ended");
     }
 }
 

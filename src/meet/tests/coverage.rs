@@ -11,7 +11,8 @@ use super::super::settings::TieBreak;
 use super::super::update::{Mode, Op};
 use super::hall::Hall;
 use super::request::{Answer, Change, Reply, Request};
-use super::scripts::{Script, script};
+use super::script::Script;
+use super::scripts::script;
 
 /// Rows beside the update codes; each is reached in `count_answer` or `count`.
 const ROWS: [&str; 21] = [
@@ -66,7 +67,7 @@ fn count(counts: &mut Counts, meet: &Meet, tie_break: TieBreak, request: &Reques
 
 fn count_merged(counts: &mut Counts, meet: &Meet, change: &Change, seq: u64) {
     let removal = meet.log().get(seq).unwrap();
-    let same = super::super::key::Key::parse(change.key).unwrap().as_str() == &*removal.fields.update_key;
+    let same = super::super::key::Key::parse(&change.key).unwrap().as_str() == &*removal.fields.update_key;
     add(counts, "remove of what is removed is merged", change.op == Op::Remove && same);
     add(counts, "remove below a removed object is merged", change.op == Op::Remove && !same);
     add(counts, "create of what stands with an equal value is merged", change.op == Op::Create);

@@ -52,7 +52,7 @@ fn one_spelling_is_relayed_and_all_of_them_meet() {
 #[test]
 fn a_removals_value_is_ignored_and_relayed_as_null() {
     let mut hall = hall([("a", "1")]);
-    let change = super::request::Change { value: "{\"__proto__\":1}", ..remove("a") };
+    let change = super::request::Change { value: "{\"__proto__\":1}".into(), ..remove("a") };
     assert_eq!(hall.says(&DESK.sends([change])), "ack 2");
     assert_eq!(hall.meet.log().get(2).unwrap().fields.update_value.get(), "null");
 }

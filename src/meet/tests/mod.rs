@@ -5,14 +5,14 @@ mod conflicts;
 mod convergence;
 mod coverage;
 mod finished;
-mod hall;
 mod keys_and_state;
+#[path = "../../../tests/oracle/mod.rs"]
 mod oracle;
 mod properties;
-mod request;
 mod resends;
 mod restore;
 mod scripts;
-mod tree;
 mod unproven;
 mod vectors;
+
+use oracle::{hall, request, script};

@@ -2,18 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::super::Meet;
-use super::super::log::Log;
-use super::super::outcome::Record;
-use super::hall::{Hall, empty_meet};
+use super::hall::{Hall, empty_meet, face};
 use super::request::{Reply, Request};
-use super::scripts::{Script, script};
-
-/// Everything that readers of a meet can see.
-fn face(meet: &Meet) -> (String, Vec<String>) {
-    let line = |entry: &std::sync::Arc<super::super::entry::Entry>| format!("{} {}", entry.editor_text(), entry.chain);
-    (meet.state().canonical(), meet.log().after(0).iter().map(line).collect())
-}
+use super::script::Script;
+use super::scripts::script;
 
 fn played(script: &Script) -> (Hall, Vec<(Request, Reply)>) {
     let mut hall = Hall::new(script.tie_break);
@@ -25,37 +17,6 @@ fn played(script: &Script) -> (Hall, Vec<(Request, Reply)>) {
     (hall, told)
 }
 
-fn restarted(hall: &Hall, script: &Script) -> Meet {
-    let mut meet = empty_meet(script.tie_break);
-    for record in &hall.records {
-        match record {
-            Record::Entry { entry, .. } => {
-                let copy = meet.replay(entry.fields.clone(), entry.text.clone(), entry.chain).unwrap();
-                assert_eq!(copy.editor_text().get(), entry.editor_text().get());
-            }
-            Record::Answer(remembered) => meet.replay_answer(remembered),
-        }
-    }
-    meet
-}
-
-/// Numbers run without gaps, a commit's entries share its first number, and records tell its last.
-fn assert_commits_are_whole(log: &Log, records: &[Record]) {
-    let mut ends = records.iter().filter_map(|record| match record {
-        Record::Entry { entry, commit_end } => Some((entry.seq(), *commit_end)),
-        Record::Answer(_) => None,
-    });
-    for (at, entry) in log.after(0).iter().enumerate() {
-        let (seq, end) = ends.next().expect("every entry is recorded");
-        assert_eq!((entry.seq(), seq), (at as u64 + 1, at as u64 + 1));
-        let commit = entry.fields.commit;
-        assert!((commit..=end).contains(&seq));
-        assert!((commit..=end).all(|seq| log.get(seq).is_some_and(|other| other.fields.commit == commit)));
-        assert!(log.get(end + 1).is_none_or(|next| next.fields.commit == end + 1));
-    }
-    assert!(ends.next().is_none(), "nothing is recorded twice");
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -63,7 +24,7 @@ proptest! {
     #[test]
     fn replies_and_states_are_the_oracles(script in script()) {
         let (hall, _) = played(&script);
-        assert_commits_are_whole(hall.meet.log(), &hall.records);
+        hall.assert_commits_are_whole();
     }
 
     #[test]
@@ -76,7 +37,7 @@ proptest! {
     #[test]
     fn a_replayed_meet_is_the_same_and_answers_resends_alike(script in script()) {
         let (mut hall, told) = played(&script);
-        let mut meet = restarted(&hall, &script);
+        let mut meet = hall.restarted();
         prop_assert_eq!(face(&meet), face(&hall.meet));
         for (request, _) in &told {
             let again = Request { if_head: None, ..request.clone() };

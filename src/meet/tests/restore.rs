@@ -13,7 +13,8 @@ use super::super::time::Timestamp;
 use super::super::update::{Batch, Mode, Proposal};
 use super::hall::{Hall, empty_meet, hall};
 use super::request::{Change, DESK, DIRECTOR, LEFT, RIGHT, Request, create, remove, set};
-use super::scripts::{Script, script};
+use super::script::Script;
+use super::scripts::script;
 
 const NOW: Timestamp = Timestamp::from_const(1_777_700_000_000);
 

@@ -58,7 +58,7 @@ fn every_order_of_coming_gives_the_same_log() {
         let mut collected = Collected::default();
         for location in order {
             let log = vec![entry(1, "low", "first"), entry(2, location, "same"), entry(3, location, location)];
-            assert_eq!(collected.take(&by(location), page(log, false)), Collecting::Taken);
+            assert_eq!(collected.take(&by(location), page(log, false), usize::MAX), Collecting::Taken);
         }
         let mut meet = empty_meet(TieBreak::default());
         let (records, lost) = collected.apply(&mut meet, &priorities(), NOW);
@@ -73,14 +73,14 @@ fn every_order_of_coming_gives_the_same_log() {
 fn pages_go_on_where_the_last_one_ended_and_only_whole_logs_are_applied() {
     let (mut collected, mut meet) = (Collected::default(), empty_meet(TieBreak::default()));
     let low = by("low");
-    assert_eq!(collected.take(&low, page(vec![entry(2, "low", "b")], true)), Collecting::Apart);
-    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a")], true)), Collecting::Taken);
-    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a")], true)), Collecting::Taken, "the reply was lost");
-    assert_eq!(collected.take(&low, page(vec![entry(3, "low", "c")], true)), Collecting::Apart);
+    assert_eq!(collected.take(&low, page(vec![entry(2, "low", "b")], true), usize::MAX), Collecting::Apart);
+    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a")], true), usize::MAX), Collecting::Taken);
+    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a")], true), usize::MAX), Collecting::Taken, "the reply was lost");
+    assert_eq!(collected.take(&low, page(vec![entry(3, "low", "c")], true), usize::MAX), Collecting::Apart);
     assert_eq!(collected.apply(&mut meet, &priorities(), NOW).0.len(), 0);
-    assert_eq!(collected.take(&low, page(vec![entry(2, "low", "b")], false)), Collecting::Taken);
+    assert_eq!(collected.take(&low, page(vec![entry(2, "low", "b")], false), usize::MAX), Collecting::Taken);
     assert_eq!(collected.apply(&mut meet, &priorities(), NOW).0.len(), 2);
-    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a"), entry(2, "low", "b")], false)), Collecting::Taken);
+    assert_eq!(collected.take(&low, page(vec![entry(1, "low", "a"), entry(2, "low", "b")], false), usize::MAX), Collecting::Taken);
     let (records, lost) = collected.apply(&mut meet, &priorities(), NOW);
     assert_eq!((records.len(), lost), (0, 0), "it is there already");
     assert_eq!(keys(&meet), ["a by low", "b by low"]);

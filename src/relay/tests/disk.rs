@@ -83,6 +83,10 @@ impl Store for Disk {
         self.memory.create(id, new).map(|journal| self.watched(journal))
     }
 
+    fn supersede(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
+        self.memory.supersede(id, new).map(|journal| self.watched(journal))
+    }
+
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
         self.hand.opens.fetch_add(1, Ordering::SeqCst);
         self.pass();

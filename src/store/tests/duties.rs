@@ -57,6 +57,31 @@ fn a_meet_is_there_from_its_creation_on() {
     });
 }
 
+#[test]
+fn a_meet_that_is_superseded_is_kept_whole_and_what_was_published_stays() {
+    every_store(|medium| {
+        let store = medium.open();
+        let old = new_meet(id());
+        store.create(id(), &old).unwrap().append(b"more\n").unwrap();
+        store.save(id(), Document::Publishes, b"outbox").unwrap();
+        store.save(id(), Document::Results([1; 16]), b"results").unwrap();
+        let new = NewMeet { auth: b"proven".to_vec(), recovery: Some(b"{}\n".to_vec()), ..new_meet(id()) };
+        drop(store.supersede(id(), &new).unwrap());
+        drop(store);
+        let store = medium.open();
+        let load = |document| store.load(id(), document).unwrap();
+        assert_eq!(load(Document::SupersededLog).unwrap(), [&old.header[..], b"more\n"].concat());
+        assert_eq!((load(Document::SupersededAuth), load(Document::Auth)), (Some(old.auth), Some(new.auth.clone())));
+        assert_eq!((load(Document::Publishes), load(Document::Results([1; 16]))), (Some(b"outbox".to_vec()), Some(b"results".to_vec())));
+        assert_eq!((load(Document::Recovery), load(Document::Sessions)), (new.recovery, Some(new.sessions)));
+        let stored = store.open(id()).unwrap().unwrap();
+        assert_eq!((stored.scan.sound_bytes, stored.stage), (new.header.len(), Stage::Current));
+        assert_eq!(store.meets(Stage::Current).unwrap(), [id()]);
+        assert!(store.supersede(MeetId::from_random(1), &new_meet(id())).is_err(), "there is nothing to supersede");
+        assert!(store.open(MeetId::from_random(1)).unwrap().is_none());
+    });
+}
+
 /// What a meet comes back with is there before anything that it brings.
 #[test]
 fn a_recovered_meet_is_made_with_its_recovery() {

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use crate::store::files::{FileStore, Fsync};
-use crate::store::{Document, Stage, Store, StoreError};
+use crate::store::{Document, NewMeet, Stage, Store, StoreError};
 
 use super::{id, new_meet, written};
 
@@ -67,6 +67,32 @@ fn what_a_crash_left_of_a_creation_is_cleared_at_the_next_start() {
     let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
     assert!(!half_made.exists());
     assert!(store.open(id()).unwrap().is_some(), "whole meets stay");
+}
+
+/// Before the old meet is moved it stays; from then on the next start ends what was begun.
+#[test]
+fn a_crash_while_a_meet_is_superseded_leaves_one_or_the_other() {
+    for is_moved in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        drop(store.create(id(), &new_meet(id())).unwrap());
+        store.save(id(), Document::Publishes, b"outbox").unwrap();
+        drop(store.supersede(id(), &NewMeet { auth: b"proven".to_vec(), ..new_meet(id()) }).unwrap());
+        drop(store);
+        let meets = folder.path().join("current-meets");
+        let (current, next) = (meets.join(id().digits()), meets.join(format!(".next-{}", id().digits())));
+        fs::rename(&current, &next).unwrap();
+        fs::rename(next.join("publishes.json"), next.join("superseded/publishes.json")).unwrap();
+        if !is_moved {
+            fs::rename(next.join("superseded"), &current).unwrap();
+        }
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let auth: &[u8] = if is_moved { b"proven" } else { b"{\"auth\":1}\n" };
+        assert_eq!(store.open(id()).unwrap().unwrap().auth, auth);
+        assert_eq!(store.load(id(), Document::Publishes).unwrap().as_deref(), Some(&b"outbox"[..]));
+        assert_eq!(store.load(id(), Document::SupersededAuth).unwrap().is_some(), is_moved);
+        assert!(!next.exists());
+    }
 }
 
 #[test]

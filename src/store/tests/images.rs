@@ -5,24 +5,13 @@
 
 use crate::store::scan::{Rest, scan};
 
+use super::dice::Dice;
 use super::{all_told, written};
 
 /// Images of a run in the suite.
 const IMAGES: u64 = 2_000;
 /// What disks write at once.
 const SECTOR: usize = 512;
-
-/// Numbers that a seed decides (SplitMix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        usize::try_from((mixed ^ (mixed >> 31)) % end as u64).unwrap()
-    }
-}
 
 /// Updates of a real meet, a few in each batch.
 fn real_log() -> super::WrittenLog {
@@ -40,26 +29,26 @@ fn harm(log: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = log.to_vec();
     let sectors = bytes.len() / SECTOR;
     let sector = |number: usize| number * SECTOR..(number + 1) * SECTOR;
-    match dice.below(6) {
-        0 => bytes.truncate(dice.below(log.len())),
-        1 => bytes[sector(dice.below(sectors))].fill(0),
+    match dice.place(6) {
+        0 => bytes.truncate(dice.place(log.len())),
+        1 => bytes[sector(dice.place(sectors))].fill(0),
         2 => {
-            let (from, to) = (sector(dice.below(sectors)), sector(dice.below(sectors)));
+            let (from, to) = (sector(dice.place(sectors)), sector(dice.place(sectors)));
             bytes.copy_within(from, to.start);
         }
         3 => {
-            let bit = dice.below(bytes.len() * 8);
+            let bit = dice.place(bytes.len() * 8);
             bytes[bit / 8] ^= 1 << (bit % 8);
         }
         4 => {
             let lines: Vec<&[u8]> = log.split_inclusive(|&byte| byte == b'\n').collect();
-            let (lost, doubled) = (dice.below(lines.len()), dice.below(lines.len()));
+            let (lost, doubled) = (dice.place(lines.len()), dice.place(lines.len()));
             let kept = lines.iter().enumerate().filter(|(number, _)| *number != lost);
             return kept.flat_map(|(number, line)| if number == doubled { [*line, *line].concat() } else { line.to_vec() }).collect();
         }
         // An append that the power cut: a stretch of it is there, the rest is what lay there before.
         _ => {
-            let (start, end) = (dice.below(bytes.len()), dice.below(bytes.len()));
+            let (start, end) = (dice.place(bytes.len()), dice.place(bytes.len()));
             bytes.truncate(start.max(end));
             bytes[start.min(end)..].fill(0);
         }

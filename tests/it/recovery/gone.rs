@@ -5,33 +5,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::{Disk, assert_sound, hand_back, kept, lose_everything, restore, status, ticket, update, with_ticket};
+use super::{Disk, Keeper, assert_sound, hand_back, lose_everything, restore, status, ticket, update};
 use crate::support::process::Process;
 use crate::support::stream::assert_gapless;
 use crate::support::{Client, TestServer};
-
-/// Everything that a client needs to bring the meet back.
-struct Keeper {
-    client: Client,
-    pages: Vec<Value>,
-}
-
-impl Keeper {
-    async fn of(client: &Client, upto: usize) -> Keeper {
-        let mut pages = kept(client, 0, 3).await;
-        pages.truncate(upto);
-        pages.last_mut().unwrap()["more"] = json!(false);
-        Keeper { client: client.clone(), pages: with_ticket(&pages, &ticket(client).await) }
-    }
-
-    /// Brings everything; gives the client with its new session, and the last reply.
-    async fn brings(&self, url: &str) -> (Client, Value) {
-        let client = self.client.at(url);
-        client.get(&client.of_meet("")).await.problem(401, "invalid-session");
-        let restored = hand_back(&client, &self.pages).await;
-        (client.with_token(restored["sessionToken"].as_str().unwrap()), restored)
-    }
-}
 
 async fn assert_waits(client: &Client) {
     let refused = [

@@ -6,6 +6,7 @@ mod forked;
 mod gone;
 mod long;
 mod refused;
+mod superseding;
 mod tickets;
 mod unproven;
 
@@ -52,6 +53,41 @@ async fn hand_back(client: &Client, pages: &[Value]) -> Value {
 fn with_ticket(pages: &[Value], ticket: &Value) -> Vec<Value> {
     let mut pages = pages.to_vec();
     pages.iter_mut().for_each(|page| page["recoveryTicket"] = ticket.clone());
+    pages
+}
+
+/// Everything that a client needs to bring the meet back.
+struct Keeper {
+    client: Client,
+    pages: Vec<Value>,
+}
+
+impl Keeper {
+    /// With a ticket.
+    async fn of(client: &Client, upto: usize) -> Keeper {
+        let pages = with_ticket(&whole(client, upto).await, &ticket(client).await);
+        Keeper { client: client.clone(), pages }
+    }
+
+    /// With a password in place of a proof.
+    async fn without_proof(client: &Client, upto: usize) -> Keeper {
+        Keeper { client: client.clone(), pages: unproven::claimed(&whole(client, upto).await, client) }
+    }
+
+    /// Brings everything; gives the client with its new session, and the last reply.
+    async fn brings(&self, url: &str) -> (Client, Value) {
+        let client = self.client.at(url);
+        client.get(&client.of_meet("")).await.problem(401, "invalid-session");
+        let restored = hand_back(&client, &self.pages).await;
+        (client.with_token(restored["sessionToken"].as_str().unwrap()), restored)
+    }
+}
+
+/// The first pages of a log, as if that was all of it.
+async fn whole(client: &Client, upto: usize) -> Vec<Value> {
+    let mut pages = kept(client, 0, 3).await;
+    pages.truncate(upto);
+    pages.last_mut().unwrap()["more"] = json!(false);
     pages
 }
 

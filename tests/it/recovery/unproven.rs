@@ -7,15 +7,15 @@ use liftrelay::http::Options;
 use serde_json::{Value, json};
 use tempfile::tempdir;
 
-use super::{Disk, assert_sound, hand_back, kept, restore, status, update};
+use super::{Disk, Keeper, assert_sound, restore, status, update};
 use crate::support::process::Process;
 use crate::support::server::options;
 use crate::support::{Client, TestServer};
 
-const PASSWORD: &str = "AStrongerPasswordThanThisHopefully";
+pub(super) const PASSWORD: &str = "AStrongerPasswordThanThisHopefully";
 
 /// A meet with two locations, so that two clients are everybody.
-fn creation() -> Value {
+pub(super) fn creation() -> Value {
     json!({"thisLocationName": "desk", "password": PASSWORD, "locations": locations(20)})
 }
 
@@ -23,16 +23,16 @@ fn locations(platform: i64) -> Value {
     json!([{"locationName": "desk", "priority": 10}, {"locationName": "platform 1", "priority": platform}])
 }
 
-async fn join(client: &Client) -> Client {
+pub(super) async fn join(client: &Client) -> Client {
     client.join_with(json!({"password": PASSWORD, "locationName": "platform 1"})).await
 }
 
-fn accepting() -> Options {
+pub(super) fn accepting() -> Options {
     Options { accept_unproven_restore: true, ..options() }
 }
 
 /// Pages with a password in place of a proof.
-fn claimed(pages: &[Value], client: &Client) -> Vec<Value> {
+pub(super) fn claimed(pages: &[Value], client: &Client) -> Vec<Value> {
     let claim = |page: &Value| {
         let mut page = page.clone();
         page["password"] = json!(PASSWORD);
@@ -44,31 +44,8 @@ fn claimed(pages: &[Value], client: &Client) -> Vec<Value> {
     pages.iter().map(claim).collect()
 }
 
-/// A client and the log that it has kept.
-struct Keeper {
-    client: Client,
-    pages: Vec<Value>,
-}
-
-impl Keeper {
-    async fn of(client: &Client, upto: usize) -> Keeper {
-        let mut pages = kept(client, 0, 3).await;
-        pages.truncate(upto);
-        pages.last_mut().unwrap()["more"] = json!(false);
-        Keeper { client: client.clone(), pages: claimed(&pages, client) }
-    }
-
-    /// Brings everything; gives the client with its new session, and the last reply.
-    async fn brings(&self, url: &str) -> (Client, Value) {
-        let client = self.client.at(url);
-        client.get(&client.of_meet("")).await.problem(401, "invalid-session");
-        let restored = hand_back(&client, &self.pages).await;
-        (client.with_token(restored["sessionToken"].as_str().unwrap()), restored)
-    }
-}
-
 /// Kills the server, and starts it again with neither data nor key.
-fn lose_the_key_too(mut process: Process) -> Process {
+pub(super) fn lose_the_key_too(mut process: Process) -> Process {
     process.child.kill().unwrap();
     process.child.wait().unwrap();
     fs::remove_dir_all(process.folder.join("data")).unwrap();
@@ -76,13 +53,13 @@ fn lose_the_key_too(mut process: Process) -> Process {
     Process::start_with(&process.folder.clone(), &["--accept-unproven-restore"])
 }
 
-fn kill_and_restart(mut process: Process) -> Process {
+pub(super) fn kill_and_restart(mut process: Process) -> Process {
     process.child.kill().unwrap();
     process.child.wait().unwrap();
     Process::start_with(&process.folder.clone(), &["--accept-unproven-restore"])
 }
 
-async fn until_live(client: &Client) {
+pub(super) async fn until_live(client: &Client) {
     let started = Instant::now();
     while status(client).await != "live" {
         assert!(started.elapsed() < Duration::from_secs(30), "it waits for ever");
@@ -103,7 +80,7 @@ async fn two_editors_bring_everything_back_without_the_key_in_any_order() {
         }
         platform.push(json!([update("x", json!(1), 1, 7), update("y", json!(2), 2, 7)])).await.expect(200);
         let before = desk.state().await;
-        let (long, short) = (Keeper::of(&desk, 99).await, Keeper::of(&platform, 2).await);
+        let (long, short) = (Keeper::without_proof(&desk, 99).await, Keeper::without_proof(&platform, 2).await);
         let (first, second) = if desk_first { (&long, &short) } else { (&short, &long) };
 
         let process = lose_the_key_too(process);
@@ -138,12 +115,12 @@ async fn two_histories() -> (Keeper, Keeper) {
     let log = disk.log(&desk.meet);
     desk.push(json!([update("a", json!("desk"), 2, 1)])).await.expect(200);
     desk.push(json!([update("b", json!("desk"), 3, 2)])).await.expect(200);
-    let of_desk = Keeper::of(&desk, 99).await;
+    let of_desk = Keeper::without_proof(&desk, 99).await;
     let server = disk.set_back(&desk.meet, &log).await;
     let platform = platform.at(&server.url);
     platform.push(json!([update("a", json!("platform"), 1, 1)])).await.expect(200);
     platform.push(json!([update("c", json!("platform"), 2, 2)])).await.expect(200);
-    (of_desk, Keeper::of(&platform, 99).await)
+    (of_desk, Keeper::without_proof(&platform, 99).await)
 }
 
 #[tokio::test]
@@ -200,7 +177,7 @@ async fn a_kill_while_logs_are_collected_loses_nothing_that_clients_have() {
         desk.push(json!([update("lot", json!(n), n, n - 1)])).await.expect(200);
     }
     let before = desk.state().await;
-    let keeper = Keeper::of(&desk, 99).await;
+    let keeper = Keeper::without_proof(&desk, 99).await;
     let process = kill_and_restart(lose_the_key_too(process));
     let (joined, _) = keeper.brings(&process.url).await;
     let process = kill_and_restart(process);
@@ -269,7 +246,7 @@ async fn a_meet_that_is_here_is_never_touched() {
     let server = TestServer::with(accepting()).await;
     let desk = server.stranger().create(&creation()).await;
     desk.set("lot", json!(1)).await;
-    let keeper = Keeper::of(&desk, 99).await;
+    let keeper = Keeper::without_proof(&desk, 99).await;
     let before = desk.get(&desk.of_meet("")).await.expect(200);
     let stranger = desk.with_token("");
     restore(&stranger, &keeper.pages[0]).await.problem(409, "history-changed");

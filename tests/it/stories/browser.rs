@@ -40,6 +40,8 @@ pub struct Browser {
     link: Option<Link>,
     /// Up to where the stream has come.
     heard: u64,
+    /// Cursor and chain there: with them, the canonical log proves itself.
+    place: Value,
     last_local: u64,
 }
 
@@ -59,6 +61,7 @@ impl Browser {
             need_resync: false,
             link: None,
             heard: 0,
+            place: Value::Null,
             last_local: 0,
         };
         browser.listen().await;
@@ -148,6 +151,7 @@ impl Browser {
                 assert_gapless(entries, self.heard + 1);
                 self.take_relayed(entries);
                 self.heard = news["serverSeqNum"].as_u64().unwrap();
+                self.place = json!({"cursor": news["cursor"], "chain": news["chain"]});
             }
         }
     }
@@ -169,6 +173,12 @@ impl Browser {
         self.need_resync = false;
         self.listen().await;
         missed
+    }
+
+    /// All that was heard, as the body that hands it back.
+    pub fn canonical_log(&self, ticket: &Value) -> Value {
+        let entries: Vec<_> = self.canonical.range(..=self.heard).map(|(_, entry)| entry).collect();
+        json!({"recoveryTicket": ticket, "updates": entries, "cursor": self.place["cursor"], "chain": self.place["chain"]})
     }
 
     /// Everything above `after`, in pages of two, as a small device would.

@@ -3,6 +3,7 @@
 mod browser;
 mod conflicts;
 mod fault_free;
+mod lost;
 mod offline;
 mod removals;
 

@@ -1,0 +1,101 @@
+//! A sync chain: edits that are committed all or not at all, with the user deciding about each refusal.
+//!
+//! The chain is sent as an atomic batch on top of the head that the replica knows. Where an edit is refused the user
+//! decides ([`SyncChain::decide`]) and the rest is sent; decisions are records of the replica, so they hold when the
+//! chain starts again because others were faster, and after a restart of the program. After [`STALES_MAX`] times of
+//! that the edits are sent each by itself: atomic batches would wait for ever on a busy meet.
+//!
+//! ```
+//! use liftrelay::client::replica::chain::SyncChain;
+//! use liftrelay::client::replica::{Edit, Identity, Record, Replica};
+//! use liftrelay::meet::update::Mode;
+//!
+//! let mut replica = Replica::default();
+//! let who = Identity { meet_id: "123456789".into(), location_name: "desk".into(), client_id: "laptop".into() };
+//! replica.apply(&Record::Joined(who));
+//! let record = replica.edit(Edit::set("a", "1")?)?;
+//! replica.apply(&record);
+//!
+//! let chain = SyncChain::start(&replica);
+//! let outgoing = chain.push(&replica).ok_or("nothing to send")?;
+//! assert_eq!((outgoing.push.mode, outgoing.push.if_head), (Mode::Atomic, Some(replica.cursor())));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+use crate::meet::outcome::UpdateCode;
+use crate::meet::update::Mode;
+use crate::wire::reply::ReceivedConflict;
+
+use super::record::{Answered, Decided, Record, Refused};
+use super::{Outgoing, Replica};
+
+/// How often others may be faster before a chain is sent edit by edit.
+pub const STALES_MAX: u32 = 3;
+
+/// What the user wants done about a refused edit of a chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Decision {
+    /// Give the refused edit up; the others go on.
+    DropThis,
+    /// Give the refused edit up, and all behind it; those before it go on.
+    DropRest,
+    /// Of the refused edit and those behind it, only these go on, made anew on top of what is known now.
+    Keep(Vec<u64>),
+}
+
+/// Edits on their way as a chain. See the [module](self).
+#[derive(Clone, Debug)]
+pub struct SyncChain {
+    numbers: Vec<u64>,
+    stales: u32,
+}
+
+impl SyncChain {
+    /// A chain of all edits that wait now, as far as one batch takes them. Later edits are not part of it.
+    pub fn start(replica: &Replica) -> SyncChain {
+        let numbers = replica.push().map_or_else(Vec::new, |outgoing| outgoing.push.updates);
+        SyncChain { numbers: numbers.iter().map(|update| update.local_seq_num).collect(), stales: 0 }
+    }
+
+    /// What to send now; `None` once all of it was answered or given up.
+    pub fn push(&self, replica: &Replica) -> Option<Outgoing> {
+        let batch = replica.unanswered().filter(|pending| self.numbers.contains(&pending.number)).collect();
+        let mut outgoing = replica.outgoing(batch)?;
+        outgoing.push.mode = self.mode();
+        outgoing.push.if_head = (self.mode() == Mode::Atomic).then(|| replica.cursor());
+        Some(outgoing)
+    }
+
+    /// All or nothing, or each by itself where others were faster too often.
+    pub fn mode(&self) -> Mode {
+        if self.stales < STALES_MAX { Mode::Atomic } else { Mode::Each }
+    }
+
+    /// Others were faster, and their news are in the replica. Coming up to the head page by page does not count.
+    pub fn stale(&mut self, replica: &Replica) {
+        let status = replica.status();
+        self.stales += u32::from(status.last_number >= status.head);
+    }
+
+    /// Carries out what the user decided: records to store and apply before the rest is sent.
+    ///
+    /// Seeing what stands in the way helps where a priority decided. What is refused for another reason would be
+    /// refused again, so it is set aside even where it is to be kept.
+    pub fn decide(&self, conflict: &ReceivedConflict, decision: &Decision) -> Vec<Record> {
+        let Some(refused) = conflict.problem.local_seq_num else { return Vec::new() };
+        let others = |keep: &[u64]| -> Vec<u64> { conflict.remaining.iter().copied().filter(|number| !keep.contains(number)).collect() };
+        let (dropped, kept) = match decision {
+            Decision::DropThis => (vec![refused], Vec::new()),
+            Decision::DropRest => ([vec![refused], others(&[])].concat(), Vec::new()),
+            Decision::Keep(keep) if keep.contains(&refused) => (others(keep), keep.clone()),
+            Decision::Keep(keep) => ([vec![refused], others(keep)].concat(), keep.clone()),
+        };
+        let mut records = Vec::new();
+        if kept.contains(&refused) && conflict.problem.code != UpdateCode::Overruled {
+            let refused = Refused::new(refused, conflict.problem.clone());
+            records.push(Record::Answered(Answered { refused: vec![refused], ..Answered::default() }));
+        }
+        records.push(Record::Decided(Decided { dropped, kept }));
+        records
+    }
+}

@@ -1,0 +1,71 @@
+//! Where a replica's records are kept.
+//!
+//! ```
+//! use liftrelay::client::replica::{Edit, Replica};
+//! use liftrelay::client::store::{MemoryStore, ReplicaStore};
+//!
+//! let mut store = MemoryStore::default();
+//! let mut replica = Replica::open(store.load()?);
+//! let record = replica.edit(Edit::set("meet.name", "\"Spring Open\"")?)?;
+//! store.append(std::slice::from_ref(&record))?;
+//! replica.apply(&record);
+//! assert_eq!(Replica::open(store.load()?).state(), replica.state());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod file;
+mod line;
+mod memory;
+#[cfg(test)]
+mod tests;
+
+pub use file::FileStore;
+pub use memory::MemoryStore;
+
+use std::path::PathBuf;
+
+use super::replica::Record;
+
+/// Keeps the records of one replica. Nobody else may append while one is open.
+pub trait ReplicaStore: Send {
+    /// Everything that was appended, in order.
+    ///
+    /// # Errors
+    /// The medium fails, or holds what was never appended.
+    fn load(&mut self) -> Result<Vec<Record>, StoreError>;
+
+    /// Appends records, all or none of them, and makes them durable before it returns.
+    ///
+    /// # Errors
+    /// The medium fails. The records may be there or not when it is opened again; until then nothing more is taken.
+    fn append(&mut self, records: &[Record]) -> Result<(), StoreError>;
+}
+
+/// A store cannot do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The medium failed.
+    #[error("{what} {}: {error}", path.display())]
+    Medium {
+        /// What was being done.
+        what: &'static str,
+        /// To which file.
+        path: PathBuf,
+        /// What the system says.
+        error: std::io::Error,
+    },
+    /// Another process has the replica.
+    #[error("another process uses {}; stop it or choose another file", .0.display())]
+    InUse(PathBuf),
+    /// A line in the middle is not what was written; the file is left as it was found.
+    #[error("line {line} of {} was changed after it was written; restore the file from a copy, or move it away and join anew", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Counted from one.
+        line: usize,
+    },
+    /// An append failed before, so what is on the medium is not known.
+    #[error("an earlier append failed; open the replica again")]
+    Failed,
+}
