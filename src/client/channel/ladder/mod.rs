@@ -93,7 +93,8 @@ impl Carrier {
             Transport::Ndjson => (Stream::open(&session, pull.after, Format::Ndjson).await?, None),
             _ => (Stream::open(&session, pull.after, Format::Sse).await?, None),
         };
-        Ok(Carrier { transport, since, stream, trial: Trial::default(), socket })
+        let trial = Trial::since(stream.head());
+        Ok(Carrier { transport, since, stream, trial, socket })
     }
 }
 
