@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::client::channel::{Answer, Reply};
+use crate::wire::reply::ReceivedEntry;
+
 /// Entries in a row that a stream has to bring in time before it is left alone.
 const ROW: u32 = 5;
 /// A stream that is so far behind a request is not in time: more than the jitter of a busy machine, less than users notice.
@@ -59,6 +62,12 @@ impl Trial {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.owed.map(|(_, since)| since + HELD_BACK)
     }
+}
+
+/// The last entry that an answer brings, if it brings any.
+pub(super) fn brought(answer: &Answer) -> Option<u64> {
+    let Answer::Done(Reply { page: Some(page), .. }) = answer else { return None };
+    page.updates_relayed.last().map(ReceivedEntry::seq)
 }
 
 #[cfg(test)]
