@@ -1,6 +1,7 @@
 //! `liftrelay doctor`
 
 use std::fmt::Write;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -19,12 +20,19 @@ pub(super) struct DoctorArgs {
     #[arg(value_name = "URL", value_parser = address)]
     server: Url,
 
-    /// The meet to read; where none is named, the demo is read if one runs. The session token or view key comes from the environment,
-    /// as LIFTRELAY_TOKEN
+    /// The meet to read; where none is named, the demo is read if one runs
     #[arg(long, env = "LIFTRELAY_MEET", value_name = "ID")]
     meet: Option<MeetId>,
 
-    /// Go through this forward proxy [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
+    /// A session token or view key of the meet (better set by environment than here)
+    #[arg(long, env = "LIFTRELAY_TOKEN", value_name = "TOKEN", hide_env_values = true)]
+    token: Option<String>,
+
+    /// Trust this certificate besides those of the machine; PEM
+    #[arg(long, env = "LIFTRELAY_CA_FILE", value_name = "FILE")]
+    ca_file: Option<PathBuf>,
+
+    /// Go through this proxy [default: HTTP_PROXY and HTTPS_PROXY, but not for this machine]
     #[arg(long, env = "LIFTRELAY_PROXY", value_name = "URL", hide_env_values = true, value_parser = address)]
     proxy: Option<Url>,
 
@@ -46,13 +54,10 @@ struct Report<'a> {
 
 /// Looks at the way to a server and says what is there. Changes nothing.
 pub(super) fn run(args: &DoctorArgs) -> Exit {
-    let token = std::env::var("LIFTRELAY_TOKEN").ok().filter(|token| !token.is_empty());
-    let reader = match (args.meet, token) {
-        (Some(meet), Some(token)) => Some(Reader { meet, token }),
-        (None, _) => None,
-        (Some(_), None) => return wrong("--meet needs a session token or view key in the environment, as LIFTRELAY_TOKEN"),
+    let visit = match visit(args) {
+        Ok(visit) => visit,
+        Err(problem) => return wrong(&problem),
     };
-    let visit = Visit { server: args.server.clone(), proxy: args.proxy.clone(), reader, hold: Duration::from_secs(args.hold) };
     tell(&format!("trying every way to {}; this takes about {} s", args.server.origin().ascii_serialization(), args.hold));
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -62,6 +67,18 @@ pub(super) fn run(args: &DoctorArgs) -> Exit {
         Ok(evidence) => report(&evidence, args.json),
         Err(problem) => wrong(&problem),
     }
+}
+
+fn visit(args: &DoctorArgs) -> Result<Visit, String> {
+    let reader = match (args.meet, &args.token) {
+        (Some(meet), Some(token)) if !token.is_empty() => Some(Reader { meet, token: token.clone() }),
+        (Some(_), _) => return Err("a meet is read with a session token or view key: set LIFTRELAY_TOKEN".to_owned()),
+        (None, _) => None,
+    };
+    let read = |file: &PathBuf| std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()));
+    let root_certificate = args.ca_file.as_ref().map(read).transpose()?;
+    let hold = Duration::from_secs(args.hold);
+    Ok(Visit { server: args.server.clone(), proxy: args.proxy.clone(), root_certificate, reader, hold })
 }
 
 fn wrong(problem: &str) -> Exit {

@@ -17,7 +17,7 @@ async fn examine(hall: &Hall) -> Value {
         command.args(["--proxy", forward]);
     }
     if let Some(trusted) = &hall.trusted {
-        command.env("SSL_CERT_FILE", trusted);
+        command.arg("--ca-file").arg(trusted);
     }
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());

@@ -28,6 +28,8 @@ pub(super) struct Stream {
     news: mpsc::Receiver<Result<News, Fault>>,
     /// Up to where it was taken from.
     position: Cursor,
+    /// The head of the log at its HELLO.
+    head: u64,
     /// The longest silence of a healthy stream.
     patience: Duration,
     reader: AbortHandle,
@@ -54,14 +56,20 @@ impl Stream {
 
     /// A stream whose messages arrive in `news`, once it has said HELLO.
     pub(super) async fn greeted(news: mpsc::Receiver<Result<News, Fault>>, reader: AbortHandle, after: Cursor) -> Result<Stream, Fault> {
-        let mut stream = Stream { news, position: after, patience: HELLO_TIMEOUT, reader };
+        let mut stream = Stream { news, position: after, head: after.seq, patience: HELLO_TIMEOUT, reader };
         match stream.receive(HELLO_TIMEOUT).await? {
             News::Hello(hello) => {
+                stream.head = hello.head_seq_num;
                 stream.patience = Duration::from_secs(hello.heartbeat_seconds.max(1)).mul_f64(HEARTBEATS_MISSED);
                 Ok(stream)
             }
             other => Err(Fault::Unreadable(format!("the stream does not begin with HELLO but with {other:?}"))),
         }
+    }
+
+    /// The head of the log at its HELLO: what is above it came while the stream was open.
+    pub(super) fn head(&self) -> u64 {
+        self.head
     }
 
     /// Whether what comes next from it follows `after`.

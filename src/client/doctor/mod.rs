@@ -30,8 +30,10 @@ pub use words::told;
 pub struct Visit {
     /// Address of the server, or of what stands in front of it.
     pub server: Url,
-    /// A forward proxy; without one the environment decides (`HTTP_PROXY`, `NO_PROXY`).
+    /// A forward proxy; without one the environment decides (`HTTP_PROXY`, `NO_PROXY`), but not for this machine.
     pub proxy: Option<Url>,
+    /// A certificate that is trusted besides those of the machine, in PEM.
+    pub root_certificate: Option<Vec<u8>>,
     /// A meet to read, and a session token or view key for it; without them the demo is read where one runs.
     pub reader: Option<Reader>,
     /// How long answers are held, to see what becomes of them.

@@ -48,7 +48,7 @@ pub(super) struct Prober {
 
 impl Prober {
     pub(super) fn new(visit: &Visit) -> Result<Prober, String> {
-        let options = Options { proxy: visit.proxy.clone(), ..Options::default() };
+        let options = Options { root_certificate: visit.root_certificate.clone(), proxy: visit.proxy.clone() };
         Ok(Prober { server: Server::new(visit.server.clone(), options)?, reader: visit.reader.clone() })
     }
 

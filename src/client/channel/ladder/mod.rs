@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use crate::client::api::Session;
-use crate::wire::reply::{ReceivedEntry, ReceivedRestored};
+use crate::wire::reply::ReceivedRestored;
 use crate::wire::stream::Format;
 
 use super::http::{leaves, restore};
@@ -20,7 +20,7 @@ use super::socket::Socket;
 use super::stream::Stream;
 use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, Transport};
 use climb::{Climb, RungReport};
-use trial::Trial;
+use trial::{Trial, brought};
 
 /// A channel that finds the best way by itself.
 ///
@@ -93,7 +93,8 @@ impl Carrier {
             Transport::Ndjson => (Stream::open(&session, pull.after, Format::Ndjson).await?, None),
             _ => (Stream::open(&session, pull.after, Format::Sse).await?, None),
         };
-        Ok(Carrier { transport, since, stream, trial: Trial::default(), socket })
+        let trial = Trial::since(stream.head());
+        Ok(Carrier { transport, since, stream, trial, socket })
     }
 }
 
@@ -301,12 +302,6 @@ impl Ladder {
         }
         answer
     }
-}
-
-/// The last entry that an answer brings, if it brings any.
-fn brought(answer: &Answer) -> Option<u64> {
-    let Answer::Done(Reply { page: Some(page), .. }) = answer else { return None };
-    page.updates_relayed.last().map(ReceivedEntry::seq)
 }
 
 /// What the probe came to; never without one.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::client::channel::{Answer, Reply};
+use crate::wire::reply::ReceivedEntry;
+
 /// Entries in a row that a stream has to bring in time before it is left alone.
 const ROW: u32 = 5;
 /// A stream that is so far behind a request is not in time: more than the jitter of a busy machine, less than users notice.
@@ -15,6 +18,8 @@ const HELD_BACK: Duration = Duration::from_secs(1);
 /// What is known of a stream since its HELLO.
 #[derive(Debug, Default)]
 pub(super) struct Trial {
+    /// The head of the log at HELLO: up to there it had all at once, which proves nothing.
+    head: u64,
     row: u32,
     /// The entry that a request was the first to bring, and when.
     owed: Option<(u64, Instant)>,
@@ -23,6 +28,11 @@ pub(super) struct Trial {
 }
 
 impl Trial {
+    /// A trial of a stream whose HELLO named this head.
+    pub(super) fn since(head: u64) -> Trial {
+        Trial { head, ..Trial::default() }
+    }
+
     /// Whether the stream needs no requests beside it.
     pub(super) fn is_over(&self) -> bool {
         self.row >= ROW
@@ -39,10 +49,12 @@ impl Trial {
         match self.owed {
             Some((owed, _)) if seq < owed => {}
             Some((_, since)) => {
-                self.row = if now - since > IN_TIME { 0 } else { self.row + 1 };
+                let is_news = u32::from(seq > self.head);
+                self.row = if now - since > IN_TIME { 0 } else { self.row + is_news };
                 self.owed = (seq < self.newest).then_some((self.newest, now));
             }
-            None => self.row += 1,
+            None if seq > self.head => self.row += 1,
+            None => {}
         }
     }
 
@@ -50,6 +62,12 @@ impl Trial {
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.owed.map(|(_, since)| since + HELD_BACK)
     }
+}
+
+/// The last entry that an answer brings, if it brings any.
+pub(super) fn brought(answer: &Answer) -> Option<u64> {
+    let Answer::Done(Reply { page: Some(page), .. }) = answer else { return None };
+    page.updates_relayed.last().map(ReceivedEntry::seq)
 }
 
 #[cfg(test)]
@@ -69,6 +87,15 @@ mod tests {
         trial.stream_came(4, now + TICK);
         trial.stream_came(5, now + TICK);
         assert!(trial.is_over() && trial.deadline().is_none(), "a request that is ahead by a hair says nothing");
+    }
+
+    #[test]
+    fn a_backlog_proves_nothing() {
+        let (mut trial, now) = (Trial::since(100), Instant::now());
+        for seq in 1..=100 {
+            trial.stream_came(seq, now);
+        }
+        assert!(!trial.is_over());
     }
 
     #[test]
