@@ -1,5 +1,9 @@
 //! The client library against real servers.
 
+mod cable;
 mod channels;
 mod hall;
 mod ladder;
+mod live;
+mod member;
+
