@@ -6,4 +6,4 @@ mod hall;
 mod ladder;
 mod live;
 mod member;
-
+mod traces;
