@@ -109,13 +109,16 @@ async fn a_session_that_has_ended_is_renewed_once() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
     let member = Member::new(&desk, &server.url);
-    member.set("lot", &json!(1)).await;
-    member.settled().await;
     let other = desk.join("director").await;
-    desk.delete(&desk.of_meet("/session")).await.expect(204);
-    member.set("lot", &json!(2)).await;
+    for lot in 1..=3 {
+        member.settled().await;
+        let now = desk.with_token(&member.session.token());
+        now.delete(&now.of_meet("/session")).await.expect(204);
+        // Now a pull is under way, a push as well, and both are refused.
+        member.set("lot", &json!(lot)).await;
+        member.wait_for(|status| status.replica.last_number == lot).await;
+        assert_eq!(member.counts.logins.load(Ordering::SeqCst) as u64, lot);
+    }
     let (state, _) = agreed(&other, &[&member]).await;
-    assert_eq!(state["lot"], 2);
-
-    assert_eq!(member.counts.logins.load(Ordering::SeqCst), 1);
+    assert_eq!(state["lot"], 3);
 }

@@ -6,4 +6,5 @@ mod hall;
 mod ladder;
 mod live;
 mod member;
+mod sessions;
 mod traces;
