@@ -7,21 +7,24 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::client::channel::{Answer, Channel, Fault, Hints, Transport};
+use crate::client::channel::{Answer, Channel, Fault, Transport};
 use crate::client::replica::record::{Answered, Refused};
 use crate::client::replica::{Need, Outgoing, Record, Replica, Unfit};
 use crate::client::schedule::{Choice, Measured, Scheduler};
-use crate::meet::limits::BATCH_MAX_UPDATES;
+use crate::meet::limits::{BATCH_MAX_UPDATES, CLIENT_RETRY_MIN};
 use crate::wire::problem::Code;
 
 use super::LiveError;
 use super::access::Access;
 use super::core::Core;
 use super::meter::Rate;
+use super::recovery::hints;
 use super::status::Link;
 
 /// A session that has ended is tried again so often: somebody may have let it in again.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
+/// Exchanges and streams of a session that was replaced are refused only now, which is no word about the new one.
+const SESSION_SETTLES: Duration = Duration::from_secs(2);
 
 /// Keeps one replica in step.
 pub(super) struct Driver {
@@ -43,6 +46,8 @@ pub(super) struct Driver {
     batch_max: usize,
     /// A login has failed; it is not asked for again until something came through.
     pub(super) has_asked: bool,
+    /// When the session was last replaced.
+    pub(super) renewed: Option<Instant>,
 }
 
 /// An exchange under way, with the edits that it carries.
@@ -73,6 +78,7 @@ impl Driver {
             known_edits: 0,
             batch_max: BATCH_MAX_UPDATES,
             has_asked: false,
+            renewed: None,
         }
     }
 
@@ -270,6 +276,10 @@ impl Driver {
 
     async fn failed(&mut self, sent: Option<Outgoing>, fault: Fault) -> Result<(), LiveError> {
         match &fault {
+            Fault::NotAuthorised(_) if self.renewed.is_some_and(|at| at.elapsed() < SESSION_SETTLES) => {
+                self.not_before = Some(Instant::now() + CLIENT_RETRY_MIN);
+                return Ok(());
+            }
             Fault::NotAuthorised(_) | Fault::Refused { code: Some(Code::ReadOnly | Code::JoinRejected), .. } => {
                 return self.let_in_again().await;
             }
@@ -331,13 +341,6 @@ async fn sleep_until(at: Option<Instant>) {
     match at {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
-    }
-}
-
-fn hints(answer: &Answer) -> Hints {
-    match answer {
-        Answer::Done(reply) | Answer::Finished(reply) => reply.hints.clone(),
-        _ => Hints::default(),
     }
 }
 

@@ -1,6 +1,8 @@
 //! A server that has lost something, or lets nobody in any more.
 
-use crate::client::channel::{Fault, Hints};
+use tokio::time::Instant;
+
+use crate::client::channel::{Answer, Fault, Hints};
 use crate::client::replica::record::Credentials;
 use crate::client::replica::{Record, Replica, Server};
 use crate::client::retry::may_succeed_later;
@@ -85,6 +87,7 @@ impl Driver {
         self.has_asked = true;
         match access.login().await {
             Ok(session) => {
+                self.renewed = Some(Instant::now());
                 // The client stays the same, so its identity does.
                 let records = self.core.read(|replica| replica.join(&session));
                 self.core.change(move |_| Ok::<_, LiveError>(records.unwrap_or_default())).await?;
@@ -104,6 +107,7 @@ impl Driver {
             Some(Record::Renewed(Credentials { session_token, expires_at: restored.expires_at, ..known }))
         });
         let is_open = renewed.is_some();
+        self.renewed = is_open.then(Instant::now).or(self.renewed);
         let mut records: Vec<_> = renewed.into_iter().collect();
         records.extend(restored.history_changed.then_some(Record::Reset));
         self.core.change(move |_| Ok::<_, LiveError>(records)).await?;
@@ -125,5 +129,12 @@ impl Driver {
             self.core.change(move |_| Ok::<_, LiveError>(vec![renewed])).await?;
         }
         Ok(())
+    }
+}
+
+pub(super) fn hints(answer: &Answer) -> Hints {
+    match answer {
+        Answer::Done(reply) | Answer::Finished(reply) => reply.hints.clone(),
+        _ => Hints::default(),
     }
 }

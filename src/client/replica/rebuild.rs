@@ -23,7 +23,7 @@ impl Replica {
             fresh.push(entry, self.identity.as_ref());
         }
         fresh.end_page(page);
-        if !page.more && page.cursor.seq == fresh.head() {
+        if !page.more && page.cursor.seq == fresh.head() && fresh.head() >= page.head {
             self.swap(news);
         }
     }

@@ -1,5 +1,10 @@
 //! The client library against real servers.
 
+mod cable;
 mod channels;
 mod hall;
 mod ladder;
+mod live;
+mod member;
+mod sessions;
+mod traces;

@@ -3,7 +3,12 @@
 use serde_json::{Value, json};
 
 pub const KG_LARGE_310: &str = include_str!("../../data/kg-large-310.updates.jsonl");
+pub const KG_MULTIDIV_36: &str = include_str!("../../data/kg-multidiv-36.updates.jsonl");
 pub const LBS_25: &str = include_str!("../../data/lbs-25.updates.jsonl");
+
+/// The save files of the same meets.
+pub const KG_MULTIDIV_36_SAVED: &str = include_str!("../../data/kg-multidiv-36.openlifter");
+pub const LBS_25_SAVED: &str = include_str!("../../data/lbs-25.openlifter");
 
 /// The updates of a trace that OpenLifter syncs, in order: `(key, value)`.
 pub fn updates(trace: &str) -> Vec<(String, Value)> {
