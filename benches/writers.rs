@@ -199,7 +199,7 @@ async fn line(to: SocketAddr, counts: Arc<Counts>) -> SocketAddr {
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((near, _)) = listener.accept().await {
-            let (far, counts) = (TcpStream::connect(to).await.unwrap(), Arc::clone(&counts));
+            let (Ok(far), counts) = (TcpStream::connect(to).await, Arc::clone(&counts)) else { continue };
             near.set_nodelay(true).unwrap();
             far.set_nodelay(true).unwrap();
             let (near, far) = (near.into_split(), far.into_split());
