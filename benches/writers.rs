@@ -241,7 +241,11 @@ async fn meet(url: &str, counts: &Arc<Counts>, writers: u64, way: Way) -> (Sessi
             Writer { live, channel, way, index }
         }
     });
-    let writers = join_all(joining).await;
+    let mut writers = Vec::new();
+    // Each login takes a core for a while, and requests give up after some seconds.
+    for joining in joining {
+        writers.push(joining.await);
+    }
     join_all(writers.iter().map(|writer| writer.live.settled())).await;
     (desk, writers)
 }
