@@ -103,22 +103,3 @@ async fn a_meet_that_the_server_has_lost_comes_back_by_itself() {
     assert_eq!(log.len(), 52);
     assert_eq!(state["a"], object((0..52).map(|number| (format!("{number}"), json!(number)))));
 }
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_session_that_has_ended_is_renewed_once() {
-    let server = TestServer::start().await;
-    let desk = server.meet().await;
-    let member = Member::new(&desk, &server.url);
-    let other = desk.join("director").await;
-    for lot in 1..=3 {
-        member.settled().await;
-        let now = desk.with_token(&member.session.token());
-        now.delete(&now.of_meet("/session")).await.expect(204);
-        // Now a pull is under way, a push as well, and both are refused.
-        member.set("lot", &json!(lot)).await;
-        member.wait_for(|status| status.replica.last_number == lot).await;
-        assert_eq!(member.counts.logins.load(Ordering::SeqCst) as u64, lot);
-    }
-    let (state, _) = agreed(&other, &[&member]).await;
-    assert_eq!(state["lot"], 3);
-}

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use liftrelay::client::api::Session;
 use liftrelay::client::channel::ladder::Ladder;
 use liftrelay::client::channel::{Answer, Channel, Fault, Link, Pull, Push, RestorePage};
 use liftrelay::client::live::access::{Access, PasswordAccess};
@@ -29,7 +28,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Member {
     pub live: Live,
     pub counts: Arc<Counts>,
-    pub session: Session,
     client: Client,
     folder: TempDir,
 }
@@ -55,11 +53,11 @@ impl Member {
         let (session, counts) = (session(client, base), Arc::new(Counts::default()));
         let by_password = PasswordAccess::new(session.clone(), PASSWORD.to_owned(), client.location.clone(), client.client_id.clone());
         let access = Counted { inner: by_password, counts: Arc::clone(&counts) };
-        let channel = Counted { inner: Ladder::new(session.clone()), counts: Arc::clone(&counts) };
+        let channel = Counted { inner: Ladder::new(session), counts: Arc::clone(&counts) };
         let options = Options { access: Some(Arc::new(access)), ..Options::default() };
         let store = Box::new(FileStore::open(&file(&folder)).unwrap());
         let live = Live::start(store, Arc::new(channel), options).unwrap();
-        Member { live, counts, session, client: client.clone(), folder }
+        Member { live, counts, client: client.clone(), folder }
     }
 
     /// Ends the program and starts it again, with the server at `base`.

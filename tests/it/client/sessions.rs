@@ -49,8 +49,8 @@ impl Channel for Ended {
         self.inner.sync(push, pull)
     }
 
-    fn restore(&self, page: RestorePage) -> BoxFuture<'_, Result<ReceivedRestored, Fault>> {
-        self.inner.restore(page)
+    fn restore(&self, _: RestorePage) -> BoxFuture<'_, Result<ReceivedRestored, Fault>> {
+        async move { refused() }.boxed()
     }
 
     fn link(&self) -> Link {
