@@ -23,8 +23,10 @@ use super::status::Link;
 
 /// A session that has ended is tried again so often: somebody may have let it in again.
 const REFUSED_PAUSE: Duration = Duration::from_secs(60);
-/// Exchanges and streams of a session that was replaced are refused only now, which is no word about the new one.
-const SESSION_SETTLES: Duration = Duration::from_secs(2);
+/// Exchanges and streams of a session that was replaced are refused only now, which is no word about the new one: probes take seconds.
+const SESSION_SETTLES: Duration = Duration::from_secs(10);
+/// For so long after an ack a log without its entry shows nothing but that this answer is older, or comes from a member that is behind.
+const LOSS_SHOWS: Duration = Duration::from_secs(5);
 
 /// Keeps one replica in step.
 pub(super) struct Driver {
@@ -44,8 +46,10 @@ pub(super) struct Driver {
     known_edits: u64,
     /// A batch that was refused as a whole goes on in parts.
     batch_max: usize,
-    /// A login has failed; it is not asked for again until something came through.
+    /// A login was refused; it is not asked for again until something came through.
     pub(super) has_asked: bool,
+    /// When the last ack was heard.
+    acked_at: Option<Instant>,
     /// When the session was last replaced.
     pub(super) renewed: Option<Instant>,
 }
@@ -78,6 +82,7 @@ impl Driver {
             known_edits: 0,
             batch_max: BATCH_MAX_UPDATES,
             has_asked: false,
+            acked_at: None,
             renewed: None,
         }
     }
@@ -222,7 +227,8 @@ impl Driver {
         }
     }
 
-    async fn heard(&mut self, answer: Answer) -> Result<(), LiveError> {
+    async fn heard(&mut self, mut answer: Answer) -> Result<(), LiveError> {
+        self.doubt_loss(&mut answer);
         let hints = hints(&answer);
         let before = self.core.read(|replica| replica.status().last_number);
         let heard = match self.core.read(|replica| replica.answered(answer)) {
@@ -245,6 +251,20 @@ impl Driver {
         self.renew_ticket(&hints).await?;
         self.pause();
         Ok(())
+    }
+
+    /// An ack without its entry is believed for a while: the edit is sent again only where the log stays without it.
+    fn doubt_loss(&mut self, answer: &mut Answer) {
+        let Answer::Done(reply) = answer else { return };
+        if !reply.acks.is_empty() {
+            self.acked_at = Some(Instant::now());
+        }
+        if let Some(page) = &mut reply.page
+            && self.acked_at.is_some_and(|at| at.elapsed() < LOSS_SHOWS)
+        {
+            let acked = self.core.read(|replica| replica.pending().filter_map(|pending| Some(pending.acked?.seq)).max());
+            page.head_seq_num = page.head_seq_num.max(acked.unwrap_or_default());
+        }
     }
 
     pub(super) fn came_through(&mut self) {

@@ -72,12 +72,13 @@ impl Driver {
         let has_ticket = self.core.read(|replica| replica.credentials().is_some());
         if has_ticket {
             match self.send_log(0, Server::LostTheMeet).await {
-                HandedBack::Taken(restored) => return self.came_back(*restored).await,
+                HandedBack::Taken(restored) if self.came_back(&restored).await? => return Ok(()),
                 HandedBack::Failed(fault) if may_succeed_later(&fault) => {
                     self.locked_out_for_now(&fault);
                     return Ok(());
                 }
-                HandedBack::Apart | HandedBack::Failed(_) => {}
+                // Where an old ticket has restored the meet, and bought no session, the password opens it.
+                HandedBack::Taken(_) | HandedBack::Apart | HandedBack::Failed(_) => {}
             }
         }
         let Some(access) = self.access.clone().filter(|_| !self.has_asked) else {
@@ -87,7 +88,7 @@ impl Driver {
         self.has_asked = true;
         match access.login().await {
             Ok(session) => {
-                self.renewed = Some(Instant::now());
+                (self.renewed, self.has_asked) = (Some(Instant::now()), false);
                 // The client stays the same, so its identity does.
                 let records = self.core.read(|replica| replica.join(&session));
                 self.core.change(move |_| Ok::<_, LiveError>(records.unwrap_or_default())).await?;
@@ -101,8 +102,9 @@ impl Driver {
         Ok(())
     }
 
-    async fn came_back(&mut self, restored: ReceivedRestored) -> Result<(), LiveError> {
-        let renewed = restored.session_token.and_then(|session_token| {
+    /// The server has the meet again; tells whether the ticket has bought a session.
+    async fn came_back(&mut self, restored: &ReceivedRestored) -> Result<bool, LiveError> {
+        let renewed = restored.session_token.clone().and_then(|session_token| {
             let known = self.core.read(|replica| replica.credentials().cloned())?;
             Some(Record::Renewed(Credentials { session_token, expires_at: restored.expires_at, ..known }))
         });
@@ -111,11 +113,7 @@ impl Driver {
         let mut records: Vec<_> = renewed.into_iter().collect();
         records.extend(restored.history_changed.then_some(Record::Reset));
         self.core.change(move |_| Ok::<_, LiveError>(records)).await?;
-        if !is_open {
-            // An old ticket restores, and buys no session.
-            self.locked_out();
-        }
-        Ok(())
+        Ok(is_open)
     }
 
     /// A newer ticket is there, for instance because a location was added: without it a recovery would bring back the old ones.

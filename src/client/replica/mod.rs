@@ -229,7 +229,9 @@ impl Replica {
             }
         }
         self.canonical.end_page(page);
-        self.forget_lost_acks(page.head);
+        if page.tells_the_head() {
+            self.forget_lost_acks(page.head);
+        }
     }
 
     /// What the log has now is not pending any more.

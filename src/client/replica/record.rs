@@ -180,6 +180,14 @@ pub struct Page {
     pub more: bool,
 }
 
+impl Page {
+    /// Whether the log ends here. A page with entries may be older than an ack that came another way; one without was
+    /// made when there was nothing more.
+    pub(super) fn tells_the_head(&self) -> bool {
+        self.entries.is_empty() && self.cursor.seq == self.head
+    }
+}
+
 /// What a user decided about edits that the server refuses.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
