@@ -12,7 +12,7 @@ use crate::support::{Client, TestServer};
 /// How far medians may lie apart.
 const APART: f64 = 0.05;
 /// Other tests share the cores, so a round may be off; a difference in the program shows in each.
-const ROUNDS: usize = 4;
+const ROUNDS: usize = 12;
 
 /// A problem without what differs from request to request.
 fn text(reply: &Reply) -> Value {
