@@ -37,6 +37,11 @@ pub fn may_succeed_later(fault: &Fault) -> bool {
     }
 }
 
+/// A number for [`Retry::pause`], uniform between 0 and 1.
+pub fn random() -> f64 {
+    f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

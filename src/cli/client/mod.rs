@@ -20,7 +20,7 @@ use std::time::Duration;
 use clap::Subcommand;
 
 use crate::client::channel::Fault;
-use crate::client::retry::{Retry, may_succeed_later};
+use crate::client::retry::{Retry, may_succeed_later, random};
 use crate::wire::problem::Code;
 
 use super::{Exit, tell};
@@ -113,11 +113,6 @@ async fn pause(retry: &mut Retry, fault: &Fault) {
     let pause = retry.pause(fault, random());
     tell(&format!("{fault}; trying again in {:.1} s", pause.as_secs_f64()));
     tokio::time::sleep(pause).await;
-}
-
-/// Uniform between 0 and 1.
-fn random() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }
 
 /// Seconds with a fraction, in arguments.

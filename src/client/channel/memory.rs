@@ -3,7 +3,7 @@
 //! The server is the core itself, without passwords, disk or network. Channels fail as they are told to.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -25,7 +25,7 @@ use crate::wire::message::Status;
 use crate::wire::problem::Code;
 use crate::wire::reply::{ReceivedConflict, ReceivedEntry, ReceivedPage, ReceivedRejection, ReceivedRestored, ReceivedStanding};
 
-use super::{Answer, Channel, Fault, Hints, Link, Pull, Push, Reply, RestorePage, Transport};
+use super::{Answer, Channel, Fault, Hints, Link, Pull, Push, Reply, RestorePage, Transport, lock};
 
 /// The one authority of a meet.
 ///
@@ -80,10 +80,6 @@ pub struct MemoryChannel {
     priority: i64,
     troubles: Mutex<VecDeque<Trouble>>,
     is_online: watch::Sender<bool>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemoryServer {

@@ -11,6 +11,7 @@ mod news;
 pub mod socket;
 pub mod stream;
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -233,4 +234,9 @@ impl std::fmt::Display for Transport {
 
 fn text<S: Serializer>(cursor: &Cursor, out: S) -> Result<S::Ok, S::Error> {
     out.collect_str(cursor)
+}
+
+/// What a lock holds, whoever panicked over it: it is only ever held for a look or a swap.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -3,10 +3,9 @@
 use crate::client::channel::Channel;
 use crate::client::replica::chain::{Decision, SyncChain};
 use crate::client::replica::{Need, Replica};
-use crate::client::retry::{Retry, may_succeed_later};
+use crate::client::retry::{Retry, may_succeed_later, random};
 use crate::wire::reply::ReceivedConflict;
 
-use super::driver::random;
 use super::{Live, LiveError};
 
 /// What a sync chain came to.

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::client::channel::{Answer, Channel, Fault, Transport};
 use crate::client::replica::record::{Answered, Refused};
 use crate::client::replica::{Need, Outgoing, Record, Replica, Unfit};
+use crate::client::retry::random;
 use crate::client::schedule::{Choice, Measured, Scheduler};
 use crate::meet::limits::{BATCH_MAX_UPDATES, CLIENT_RETRY_MIN};
 use crate::wire::problem::Code;
@@ -362,9 +363,4 @@ async fn sleep_until(at: Option<Instant>) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,
     }
-}
-
-/// Uniform between 0 and 1.
-pub(super) fn random() -> f64 {
-    f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
 }

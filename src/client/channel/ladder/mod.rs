@@ -3,7 +3,7 @@
 pub mod climb;
 mod trial;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,7 +18,7 @@ use crate::wire::stream::Format;
 use super::http::{leaves, restore};
 use super::socket::Socket;
 use super::stream::Stream;
-use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, Transport};
+use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, Transport, lock};
 use climb::{Climb, RungReport};
 use trial::{Trial, brought};
 
@@ -117,10 +117,6 @@ impl RoundTrips {
         sorted.sort_unstable();
         sorted.get(sorted.len() / 2).copied()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ladder {
