@@ -219,3 +219,5 @@ pub const CLIENT_RETRY_MAX: Duration = Duration::from_secs(5);
 pub const CLIENT_STAYS_ACTIVE: Duration = Duration::from_secs(2);
 /// Longest pause between short polls of a client for which nothing happens.
 pub const CLIENT_IDLE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A member that has not heard the authority for so long does not speak for it: twice what a quiet one on short polls takes.
+pub const CLIENT_CARRIES_FOR: Duration = Duration::from_secs(120);

@@ -143,7 +143,7 @@ pub struct Reply {
     pub hints: Hints,
 }
 
-/// What a server tells besides entries.
+/// What an answer tells besides entries.
 #[derive(Clone, Debug, Default)]
 pub struct Hints {
     /// Version of the newest recovery ticket.
@@ -152,6 +152,8 @@ pub struct Hints {
     pub state_hash: Option<String>,
     /// Whether the meet takes updates.
     pub status: Option<Status>,
+    /// How long ago the authority said this: more than nothing where members carry it.
+    pub age: Duration,
 }
 
 /// A call came to nothing. Whether it had effects is not known unless the kind says so.

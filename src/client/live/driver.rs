@@ -37,7 +37,7 @@ pub(super) struct Driver {
     scheduler: Box<dyn Scheduler>,
     edits: Rate,
     news: Rate,
-    failures: u32,
+    pub(super) failures: u32,
     retry_after: Option<Duration>,
     more: bool,
     /// Nothing is sent before.
@@ -231,6 +231,9 @@ impl Driver {
     async fn heard(&mut self, mut answer: Answer) -> Result<(), LiveError> {
         self.doubt_loss(&mut answer);
         let hints = hints(&answer);
+        if matches!(answer, Answer::Done(_) | Answer::Finished(_)) {
+            self.core.heard(hints.age);
+        }
         let before = self.core.read(|replica| replica.status().last_number);
         let heard = match self.core.read(|replica| replica.answered(answer)) {
             Ok(heard) => heard,

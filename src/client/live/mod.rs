@@ -22,6 +22,7 @@
 //! ```
 
 pub mod access;
+mod carrier;
 mod chain;
 mod core;
 mod driver;
@@ -41,6 +42,7 @@ use super::replica::{ConflictFree, Edit, EditError, News, Replica};
 use super::schedule::{Scheduler, SmartScheduler};
 use super::store::{ReplicaStore, StoreError};
 use access::Access;
+pub use carrier::Carrier;
 pub use chain::ChainEnd;
 use core::Core;
 use driver::Driver;
@@ -142,6 +144,11 @@ impl Live {
         let mut status = self.status();
         // The sender lives as long as this does.
         let _ = status.wait_for(Status::is_settled).await;
+    }
+
+    /// A way to the meet through this member, for another client whose own edits go on over `onward`.
+    pub fn carrier(&self, onward: Arc<dyn Channel>) -> Carrier {
+        Carrier::new(Arc::clone(&self.core), onward)
     }
 
     /// Whether the server was out of reach does not matter any more, or does from now on.

@@ -37,6 +37,8 @@ pub struct Status {
     pub link: Link,
     /// Since when it is so.
     pub since: Instant,
+    /// When the one authority was last heard, directly or through members that carry.
+    pub heard_at: Option<Instant>,
     /// What carries.
     pub transport: Transport,
     /// Median round trip.

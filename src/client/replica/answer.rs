@@ -159,8 +159,13 @@ impl Replica {
         let is_old = |page: &Page| {
             let log = self.rebuild.as_ref().unwrap_or(&self.canonical);
             let is_known = page.cursor.seq < log.head() || (log.cursor() == page.cursor && log.chains().contains_key(&page.cursor.seq));
-            let shows_loss = page.tells_the_head() && self.pending.iter().any(|pending| pending.is_acked_above(page.head));
-            page.entries.is_empty() && is_known && page.head == self.head && self.rebuild.is_none() && !shows_loss
+            let shows_loss =
+                || self.pending.iter().filter_map(|pending| pending.acked).any(|acked| self.canonical.has_lost(&acked, page.head));
+            page.entries.is_empty()
+                && is_known
+                && page.head == self.head
+                && self.rebuild.is_none()
+                && !(page.tells_the_head() && shows_loss())
         };
         let has_news =
             answered.meet.is_some_and(|meet| self.meet != Some(meet)) || answered.page.as_ref().is_some_and(|page| !is_old(page));

@@ -23,6 +23,7 @@
 
 mod answer;
 mod canonical;
+mod carrying;
 pub mod chain;
 mod edit;
 mod handing_back;
@@ -37,6 +38,7 @@ mod status;
 mod tests;
 
 pub use answer::{Heard, Need, Unfit};
+pub use carrying::Carried;
 pub use edit::{EditError, Stranger};
 pub use handing_back::Server;
 pub use news::{News, Overruled};
@@ -250,11 +252,9 @@ impl Replica {
 
     /// An ack whose entry the log does not have is of a history that the server has lost: the edit is sent again.
     fn forget_lost_acks(&mut self, head: u64) {
-        let (known, canonical) = (self.canonical.head(), &self.canonical);
+        let canonical = &self.canonical;
         for pending in self.pending.iter_mut() {
-            let is_lost =
-                |acked: &Acked| acked.seq > head || (!acked.merged && acked.seq <= known && canonical.own(acked.number).is_none());
-            pending.acked = pending.acked.filter(|acked| !is_lost(acked));
+            pending.acked = pending.acked.filter(|acked| !canonical.has_lost(acked, head));
         }
     }
 

@@ -34,11 +34,6 @@ impl Pending {
         self.undo.is_some()
     }
 
-    /// Whether it was acked with a number that a log with this head does not have.
-    pub(super) fn is_acked_above(&self, head: u64) -> bool {
-        self.acked.is_some_and(|acked| acked.seq > head)
-    }
-
     fn show(&mut self, state: &mut State) {
         self.undo = fits(state, &self.edit, self.parent_stood).then(|| match &self.edit.value {
             Some(value) => state.set(&self.edit.key, value.clone()),

@@ -1,5 +1,7 @@
 //! Replicas kept in step with a server in memory, in paused time.
 
+mod rings;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
