@@ -53,6 +53,34 @@ fn look(folder: &Path, seen: &mut usize, lacks: &mut Vec<String>) {
     }
 }
 
+/// What of the core and the wire a client's user reads and writes.
+const SHARED: [(&str, &[&str]); 12] = [
+    ("meet/chain.rs", &["Cursor"]),
+    ("meet/entry.rs", &["EntryFields"]),
+    ("meet/id.rs", &["MeetId"]),
+    ("meet/key.rs", &["Key"]),
+    ("meet/outcome.rs", &["Ack", "UpdateCode"]),
+    ("meet/state.rs", &["State"]),
+    ("meet/time.rs", &["Timestamp"]),
+    ("meet/update.rs", &["Op", "Mode"]),
+    ("meet/value.rs", &["Value"]),
+    ("wire/message.rs", &["Status"]),
+    ("wire/problem.rs", &["Code"]),
+    ("wire/reply.rs", &["ReceivedPage", "ReceivedRejection", "ReceivedSession", "ReceivedConflict"]),
+];
+
+#[test]
+fn what_clients_share_with_the_server_has_examples_too() {
+    for (file, wanted) in SHARED {
+        let source = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(file)).unwrap();
+        let types = types(&source);
+        for name in wanted {
+            let (_, docs) = types.iter().find(|(found, _)| found == name).unwrap_or_else(|| panic!("{name} is not in {file}"));
+            assert_eq!(lack(docs), None, "{name} in {file}");
+        }
+    }
+}
+
 #[test]
 fn every_public_type_of_the_client_has_an_example_that_runs() {
     let (mut seen, mut lacks) = (0, Vec::new());
