@@ -20,7 +20,8 @@
 //! # let path = folder.path().join("desk.replica");
 //! // Join the meet once, and note in a file who this client is.
 //! let server = Server::new(url, Options::default())?;
-//! let joined = server.join(meet, &Join { password: "a long password", location_name: "desk", client_id: None }).await?;
+//! let join = Join { password: "a long password", location_name: "desk", client_id: None };
+//! let joined = server.join(meet, &join).await?;
 //! let mut store = FileStore::open(&path)?;
 //! store.append(&Replica::default().join(&joined)?)?;
 //!
@@ -28,7 +29,8 @@
 //! let ladder = Ladder::new(server.session(&joined)?);
 //! let live = Live::start(Box::new(store), Arc::new(ladder), live::Options::default())?;
 //! live.edit(vec![Edit::set("meet.name", "\"Spring Open\"")?]).await?;
-//! assert_eq!(live.read(|replica| replica.state().canonical()), r#"{"meet":{"name":"Spring Open"}}"#);
+//! let shown = live.read(|replica| replica.state().canonical());
+//! assert_eq!(shown, r#"{"meet":{"name":"Spring Open"}}"#);
 //! live.settled().await; // The server has it, and so has everybody else.
 //! live.close().await;
 //! # Ok(()) }

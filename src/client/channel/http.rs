@@ -1,4 +1,4 @@
-//! A channel over HTTP that carries in one way only; [`super::ladder::Ladder`] chooses the way by itself.
+//! A channel over HTTP that carries in one way only; [`Ladder`](super::ladder::Ladder) chooses the way by itself.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;

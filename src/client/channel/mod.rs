@@ -2,6 +2,14 @@
 //!
 //! The cursor is in the data, so a caller may change from one channel to another between any two calls and neither
 //! loses, doubles nor reorders anything.
+//!
+//! | channel | carries | for |
+//! |---|---|---|
+//! | [`Ladder`](ladder::Ladder) | in the best way that gets through, found by evidence | whoever does not know the network |
+//! | [`HttpChannel`](http::HttpChannel) | requests, or one kind of stream | a way that is known to work; measuring one |
+//! | [`SocketChannel`](socket::SocketChannel) | a WebSocket and nothing else | the same |
+//! | [`ChannelCollection`](collection::ChannelCollection) | by several channels at once | two networks into one hall |
+//! | [`MemoryChannel`](memory::MemoryChannel) | in the same process, with faults on demand | tests |
 
 mod carried;
 pub mod collection;

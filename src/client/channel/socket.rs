@@ -199,7 +199,7 @@ fn problem(text: &RawValue) -> Result<Answer, Fault> {
         .answer()
 }
 
-/// A channel over a WebSocket only; [`super::ladder::Ladder`] uses one where it works.
+/// A channel over a WebSocket only; [`Ladder`](super::ladder::Ladder) uses one where it works.
 ///
 /// ```
 /// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
