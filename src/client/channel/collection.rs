@@ -19,16 +19,17 @@ use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, lock};
 /// for one that carries may be behind.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), liftrelay::client::channel::Fault> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::{sync::Arc, time::Duration};
-/// use liftrelay::client::channel::{Channel, Pull, collection::ChannelCollection, memory::MemoryServer};
+/// use liftrelay::client::channel::{Answer, Channel, Pull, collection::ChannelCollection, memory::MemoryServer};
 /// use liftrelay::meet::chain::Cursor;
 ///
 /// let server = MemoryServer::new();
 /// let [cable, wireless] = [0, 1].map(|_| Arc::new(server.channel("platform 1", "scoreboard", 1)));
 /// cable.set_online(false);
 /// let both = ChannelCollection::new([cable as Arc<dyn Channel>, wireless]);
-/// both.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: None }).await?;
+/// let answer = both.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: None }).await?;
+/// assert!(matches!(answer, Answer::Done(_)));
 /// # Ok(()) }
 /// ```
 #[derive(Default)]

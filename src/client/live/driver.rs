@@ -189,7 +189,9 @@ impl Driver {
             *if self.is_short() { &mut *pulling } else { &mut *pushing } = Some(exchange);
         }
         if pulling.is_none() {
-            let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(choice.wait)));
+            // In a quiet meet a held pull tells for long not even that the server is there.
+            let wait = if self.core.status.borrow().link == Link::Up { choice.wait } else { Duration::ZERO };
+            let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(wait)));
             *pulling = Some(Exchange { sent: None, answer: Box::pin(async move { channel.pull(pull).await }) });
         }
         Ok(push_at.filter(|at| *at > now))

@@ -7,6 +7,21 @@ use super::Replica;
 use super::handing_back::Server;
 
 /// What a replica has behind a cursor.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::replica::{Carried, Edit};
+/// use liftrelay::meet::chain::Cursor;
+///
+/// # let (live, _channel, _server) = hall::live()?;
+/// live.edit(vec![Edit::set("lot", "7")?]).await?;
+/// live.settled().await;
+/// let Carried::News(page) = live.read(|replica| replica.carry(Cursor::START)) else { unreachable!("it has an entry") };
+/// assert_eq!((page.updates_relayed.len(), page.cursor.seq), (1, 1));
+/// assert!(matches!(live.read(|replica| replica.carry(page.cursor)), Carried::Nothing));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Carried {
     /// Entries, up to where the server ended a page.
@@ -21,13 +36,6 @@ pub enum Carried {
 
 impl Replica {
     /// What is here behind `after`, as the server would give it. The entries are the server's, unchanged.
-    ///
-    /// ```
-    /// use liftrelay::client::replica::{Carried, Replica};
-    /// use liftrelay::meet::chain::Cursor;
-    ///
-    /// assert!(matches!(Replica::default().carry(Cursor::START), Carried::Nothing));
-    /// ```
     pub fn carry(&self, after: Cursor) -> Carried {
         if self.rebuild.is_some() {
             return Carried::Nothing;

@@ -10,6 +10,18 @@ use crate::meet::update::Op;
 use super::record::{Acked, Edit, Edited};
 
 /// An edit on its way into the log.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Replica};
+///
+/// let mut replica = Replica::default();
+/// let record = replica.edit(Edit::set("lot", "7")?)?;
+/// replica.apply(&record);
+/// let pending = replica.pending().next().ok_or("one waits")?;
+/// assert_eq!((pending.number, pending.edit.key.as_str(), pending.acked), (1, "lot", None));
+/// assert!(pending.is_shown());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pending {
     /// Its `localSeqNum`.
