@@ -6,5 +6,6 @@ mod hall;
 mod ladder;
 mod live;
 mod member;
+mod rung;
 mod sessions;
 mod traces;
