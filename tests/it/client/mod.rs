@@ -2,6 +2,7 @@
 
 mod cable;
 mod channels;
+mod ended;
 mod hall;
 mod ladder;
 mod live;
