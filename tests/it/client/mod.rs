@@ -8,5 +8,6 @@ mod ladder;
 mod live;
 mod member;
 mod rung;
+mod secure;
 mod sessions;
 mod traces;
