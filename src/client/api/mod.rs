@@ -2,6 +2,7 @@
 
 pub(crate) mod judge;
 mod session;
+mod words;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::wire::reply::ReceivedSession;
 use super::channel::Fault;
 use judge::Arrived;
 pub use session::Session;
+use words::in_words;
 
 /// How long connecting may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -249,20 +251,6 @@ pub(crate) fn unreachable(error: &reqwest::Error) -> Fault {
 
 pub(crate) fn cut(error: &reqwest::Error) -> Fault {
     Fault::Cut(in_words(error))
-}
-
-/// The whole chain of causes: the first one alone says next to nothing. Addresses may hold secrets.
-fn in_words(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer came in time".to_owned() } else { String::new() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
 }
 
 fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {

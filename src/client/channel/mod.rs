@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::wire::problem::Code;
 use crate::wire::reply::ReceivedRestored;
@@ -141,7 +141,7 @@ pub struct Link {
 /// assert!(Transport::Socket > Transport::LongPoll);
 /// assert_eq!(Transport::Sse.to_string(), "server-sent events");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// Requests that are answered at once.

@@ -128,7 +128,8 @@ impl Ladder {
         Ladder::with(session, Climb::default())
     }
 
-    /// A ladder whose climb begins with what is known already.
+    /// A ladder whose climb begins with what is known already: a program that keeps [`Link::transport`] from one run to the next
+    /// begins with [`Climb::from_memory`].
     pub fn with(session: Session, climb: Climb) -> Ladder {
         Ladder {
             session,
