@@ -18,6 +18,8 @@ struct Counted {
     pulls: AtomicUsize,
 }
 
+/// Another history goes round from member to member, each of which believes it after a held pull or two.
+const LONG: Duration = Duration::from_secs(1_800);
 /// Pulls of a way in one history, many times over.
 const PULLS_MAX: usize = 5_000;
 
@@ -107,7 +109,7 @@ impl Ring {
             }
         };
         for _ in 0..3 {
-            if timeout(PATIENCE, agree()).await.is_err() {
+            if timeout(LONG, agree()).await.is_err() {
                 let stand = |member: &Live| member.read(|replica| (replica.status(), replica.state().canonical()));
                 panic!("{:#?}\nserver: {}", self.members.iter().map(stand).collect::<Vec<_>>(), self.server.state().canonical());
             }
