@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket, state,
-    updates, view_keys,
+    App, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket,
+    state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -19,6 +19,7 @@ pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
     "/overlay/{element}",
+    "/feed/{file}",
     "/web/{path}",
     "/docs",
     "/problems/",
@@ -89,6 +90,7 @@ fn table() -> Router<Arc<App>> {
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
         .route("/overlay/{element}", get(pages::element))
+        .route("/feed/{file}", get(feed::feed))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))

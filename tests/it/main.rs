@@ -23,6 +23,7 @@ mod descriptors;
 mod dice;
 mod disk;
 mod doctor;
+mod feeds;
 mod finishing;
 mod floods;
 mod full_disk;
