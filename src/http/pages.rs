@@ -18,6 +18,7 @@ struct Web;
 
 const DOCS: &str = "docs.html";
 const OVERLAY: &str = "overlay/page.html";
+const OVERLAYS: &str = "overlay/list.html";
 
 /// What `/overlay/{element}` can show; `web/overlay/elements.js` has the same names, and a test holds the two together.
 pub(super) const ELEMENTS: &[&str] = &[
@@ -48,6 +49,9 @@ const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// The same for what goes on air: fonts of our own, and a place in the list of overlays.
 const OVERLAY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
 
+/// The same for the list of overlays, which shows them in frames.
+const OVERLAYS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// `GET /`
 pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
     page("index.html", uri, &headers).await
@@ -64,6 +68,11 @@ pub(super) async fn element(LastPart(element): LastPart, uri: Uri, headers: Head
         return Err(not_found(uri).await);
     }
     page(OVERLAY, uri, &headers).await
+}
+
+/// `GET /overlays`: every overlay with its address.
+pub(super) async fn overlays(uri: Uri, headers: HeaderMap) -> Answer {
+    page(OVERLAYS, uri, &headers).await
 }
 
 /// `GET /docs`: the contract as a page.
@@ -103,6 +112,7 @@ fn policy(path: &str) -> &'static str {
     match path {
         DOCS => DOCS_POLICY,
         OVERLAY => OVERLAY_POLICY,
+        OVERLAYS => OVERLAYS_POLICY,
         _ => POLICY,
     }
 }

@@ -19,6 +19,7 @@ pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
     "/overlay/{element}",
+    "/overlays",
     "/feed/{file}",
     "/web/{path}",
     "/docs",
@@ -90,6 +91,7 @@ fn table() -> Router<Arc<App>> {
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
         .route("/overlay/{element}", get(pages::element))
+        .route("/overlays", get(pages::overlays))
         .route("/feed/{file}", get(feed::feed))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))

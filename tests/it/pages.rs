@@ -51,6 +51,9 @@ async fn every_overlay_has_an_address() {
         assert!(policy.contains("script-src 'self';") && policy.contains("style-src 'self';"), "{policy}");
         assert!(policy.contains("font-src 'self';") && policy.ends_with("frame-ancestors 'self'"), "{policy}");
     }
+    let list = server.stranger().get("/overlays").await;
+    let policy = list.header("content-security-policy");
+    assert!(policy.contains("frame-src 'self';") && policy.ends_with("frame-ancestors 'none'"), "{policy}");
     let unknown = server.stranger().get("/overlay/nothing").await;
     assert_eq!(unknown.status.as_u16(), 404);
     let font = server.stranger().get("/web/vendor/roboto-condensed-latin-wght-normal.woff2").await;

@@ -1,8 +1,12 @@
 // Overlays on air: real Chromium, the real program, and everything that goes wrong in a hall.
 
 import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 
 import { ELEMENTS } from "../../overlay/elements.js";
 import { fold, trace } from "../overlay/traces.mjs";
@@ -251,3 +255,61 @@ test("the demo needs no meet, and other languages have their words", { skip }, a
     await page.close();
   }
 });
+
+test("the list has every overlay with a live preview, an address, and files to take away", { skip }, async () => {
+  const { page, complaints } = await newPage(browser, { viewport: { width: 1440, height: 900 } });
+  await page.goto(`${server.origin}/overlays?meet=${meet}&lang=de#key=${key}`);
+  const shown = await page.locator("#overlays .address").evaluateAll((fields) => fields.map((field) => /** @type {HTMLInputElement} */ (field).value));
+  assert.deepEqual(shown, NAMES.map((name) => `${server.origin}/overlay/${name}?lang=de&meet=${meet}#key=${key}`));
+  await page.frameLocator('[data-overlay="lower-third"] iframe').locator(".lr-card .lr-name").waitFor();
+
+  const [scenes] = await Promise.all([page.waitForEvent("download"), page.click("#scenes")]);
+  const { sources, scene_order: order } = JSON.parse(await contents(scenes));
+  assert.deepEqual(sources.filter(({ id }) => id === "browser_source").map(({ settings }) => [settings.url, settings.width, settings.height]), shown.map((url) => [url, 1920, 1080]));
+  assert.deepEqual(sources.find(({ name }) => name === order[0].name).settings.items.map(({ name }) => name), NAMES.map((name) => `liftrelay ${name}`));
+
+  await page.selectOption('[name="theme"]', "day");
+  await page.waitForFunction(() => document.querySelector(".address")?.value.includes("theme=day"));
+  await page.fill('[name="key"]', "nonsense");
+  await page.waitForFunction(() => document.querySelector(".address")?.value.includes("demo=1"));
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("the QR code says the address", { skip }, async () => {
+  const { page } = await newPage(browser);
+  await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+  const { generate, correction } = await import("../../vendor/lean-qr.mjs");
+  const wanted = generate(address("clock"), { minCorrectionLevel: correction.M });
+  const dark = await page.locator('[data-overlay="clock"] canvas').evaluate((canvas) => {
+    const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
+    const { data } = /** @type {any} */ (canvas).getContext("2d").getImageData(0, 0, width, height);
+    return Array.from({ length: width * height }, (_, index) => data[4 * index] < 128);
+  });
+  const side = wanted.size + 8;
+  assert.equal(dark.length, side * side, "with a quiet edge");
+  assert.ok(dark.every((isDark, index) => isDark === Boolean(wanted.get((index % side) - 4, Math.floor(index / side) - 4))));
+  await page.close();
+});
+
+test("a local file waits for a server that comes later", { skip }, async () => {
+  const { page } = await newPage(browser, SIZE);
+  await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click('[data-overlay="lower-third"] button[title]')]);
+  const folder = await mkdtemp(join(tmpdir(), "liftrelay-shell-"));
+  const path = join(folder, "overlay.html");
+  await writeFile(path, await contents(file));
+  await server.kill();
+  await page.goto(pathToFileURL(path).href);
+  await sleep(3000);
+  assert.equal((await page.innerText("body")).trim(), "", "nothing on air but the picture below");
+  await server.start();
+  await page.waitForSelector(".lr-card", { timeout: 30_000 });
+  await page.close();
+  await rm(folder, { recursive: true });
+});
+
+/** @param {import("playwright-core").Download} download */
+async function contents(download) {
+  return readFile(await download.path(), "utf8");
+}
