@@ -8,7 +8,7 @@ import { attemptBox, groupWords, heading, pageOf, sumOf } from "./parts.js";
 /** @typedef {import("../view.js").View} View */
 /** @typedef {import("../logic/meet.js").Entry} Entry */
 
-const ROWS = 16;
+const ROWS = 14;
 const ATTEMPTS = [1, 2, 3];
 
 /** @param {View} view */

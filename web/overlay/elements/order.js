@@ -3,7 +3,7 @@
 import { box } from "../tree.js";
 import { attemptBox, groupWords, heading, pageOf } from "./parts.js";
 
-const ROWS = 16;
+const ROWS = 15;
 
 /** @param {import("../view.js").View} view */
 export function drawOrder(view) {

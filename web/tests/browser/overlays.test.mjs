@@ -88,6 +88,33 @@ test("names are text, whatever they look like", { skip }, async () => {
   await page.close();
 });
 
+test("a long name and a large meet stay on the screen", { skip }, async () => {
+  const name = `${"Maximiliana-Alexandra von Hohenstein ".repeat(3)}`.slice(0, 64);
+  const large = JSON.parse(JSON.stringify(fold(trace("kg-large-310"))));
+  for (const entry of Object.values(large.registration.entries)) Object.assign(entry, { name, team: name, divisions: [name], squatStatus: [1, 1, 0, 0, 0] });
+  const body = { meetName: "Large", password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
+  const { meetId, sessionToken } = await server.send("POST", "/v1/meets", { body });
+  const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
+  const { viewKey } = await server.send("POST", `${path}/view-keys`, { token: sessionToken, body: { label: "large" } });
+  const entries = Object.entries(large.registration.entries).map(([id, entry]) => ({ updateKey: `registration.entries[${id}]`, updateValue: entry }));
+  const display = { day: 1, flight: "A", lift: "S", attempt: 3, currentEntryId: Number(Object.keys(large.registration.entries)[0]) };
+  const others = { meet: { ...large.meet, name }, clock: { 1: { seconds: 36000 } }, display: { 1: display }, overlays: { sponsors: [{ name }] } };
+  const updates = [...Object.entries(others).map(([updateKey, updateValue]) => ({ updateKey, updateValue })), ...entries];
+  await server.send("POST", `${path}/updates`, { token: sessionToken, body: { updates } });
+  for (const element of NAMES) {
+    const { page } = await newPage(browser, SIZE);
+    await page.goto(`${server.origin}/overlay/${element}?meet=${meetId}&lang=de&units=lbs#key=${viewKey}`);
+    await page.waitForSelector(`.lr-${element === "all" ? "lower-third" : element}`);
+    const outside = await page.evaluate(() => {
+      const boxes = Array.from(document.querySelectorAll(".lr, .lr-card, .lr-row, .lr-heading, .lr-attempt, .lr-weight, .lr-plate"), (node) => ({ node, box: node.getBoundingClientRect() }));
+      const isOut = ({ box: { left, top, right, bottom } }) => left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
+      return boxes.filter(isOut).map(({ node }) => node.className);
+    });
+    assert.deepEqual(outside, [], element);
+    await page.close();
+  }
+});
+
 test("values are painted only when they change", { skip }, async () => {
   const { page } = await open("board");
   await page.waitForSelector(".lr-board .lr-row");
