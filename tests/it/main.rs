@@ -24,6 +24,7 @@ mod dice;
 mod disk;
 mod doctor;
 mod examples;
+mod feeds;
 mod finishing;
 mod floods;
 mod full_disk;
