@@ -1,0 +1,62 @@
+//! How near the server comes to what the kernel can do, and to programs made for a part of its work.
+//!
+//! `benches/speed/run [--quick] [ROW…]` prints a table: what was measured, its target, and whether it was met. Without a row it measures
+//! all of them. Bare loops, peers and the server take turns in one run, so the ratios say more than the times: whatever disturbs the
+//! machine disturbs all of them.
+
+mod bare;
+mod crowd;
+mod fan_out;
+mod fsync;
+mod http;
+mod nginx;
+mod plan;
+mod process;
+mod product;
+mod reader;
+mod relay;
+mod table;
+
+use std::process::ExitCode;
+
+use plan::Plan;
+use table::Table;
+
+/// What an instrument says when it cannot vouch for a number.
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+type Measured<T> = Result<T, Fault>;
+
+/// A part of the table, by the name that picks it.
+const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[("fan-out", fan_out::measure)];
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Some(fault) = bare::run_as_child(&arguments) {
+        return ended(fault);
+    }
+    ended(measure(&arguments))
+}
+
+fn ended(outcome: Measured<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(fault) => {
+            eprintln!("{fault}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn measure(arguments: &[String]) -> Measured<()> {
+    let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
+    let plan = Plan::read(arguments, &names)?;
+    reader::check()?;
+    process::allow_descriptors();
+    let mut table = Table::start();
+    for (name, part) in PARTS {
+        if plan.wants(name) {
+            part(&plan, &mut table)?;
+        }
+    }
+    Ok(())
+}
