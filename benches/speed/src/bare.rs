@@ -71,13 +71,13 @@ pub fn run_as_child(arguments: &[String]) -> Option<Measured<()>> {
 fn serve() -> Measured<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     println!("{}", listener.local_addr()?);
-    let (mut subscribers, mut pushed) = (Vec::new(), false);
+    let mut subscribers = Vec::new();
     loop {
         let (mut stream, _) = listener.accept()?;
         let mut buffer = vec![0; 16 * 1024];
         let mut length = stream.read(&mut buffer)?;
         if buffer.starts_with(b"GET") {
-            if std::mem::take(&mut pushed) {
+            if !subscribers.first().is_none_or(is_there) {
                 subscribers.retain(is_there);
             }
             stream.write_all(HEAD)?;
@@ -86,7 +86,6 @@ fn serve() -> Measured<()> {
             continue;
         }
         stream.set_nodelay(true)?;
-        pushed = true;
         while length > 0 {
             let body = head_end(&buffer[..length]).ok_or("the bare loop takes a request in one piece")?;
             stream.write_all(ANSWER)?;

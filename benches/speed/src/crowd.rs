@@ -8,10 +8,11 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Token, Waker};
 
 use super::Measured;
 use super::http::head_end;
+use super::poller::Poller;
 use super::reader::Reader;
 use super::relay::Relay;
 
@@ -20,6 +21,19 @@ pub const UNDER_WAY: usize = 64;
 const BUFFER: usize = 64 * 1024;
 const STOP: Token = Token(usize::MAX);
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a subscriber gets its events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    Stream,
+    Poll,
+}
+
+/// What a subscriber makes of what it is sent.
+pub trait Ear: Send {
+    /// Hears a piece, and tells of each number in it. Gives what is to be asked next, where something is.
+    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<String>>;
+}
 
 /// What the pusher tells the crowd.
 #[derive(Debug)]
@@ -51,26 +65,9 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Subscribes so many times. Their streams start behind `head`.
-    pub fn open(relay: &dyn Relay, size: usize, head: u64) -> Measured<Crowd> {
-        let poll = Poll::new()?;
-        let stop = Waker::new(poll.registry(), STOP)?;
-        let mut subscribers = Vec::with_capacity(size);
-        for nth in 0..size {
-            let mut subscriber =
-                Subscriber::open(relay, nth, head).map_err(|fault| format!("subscriber {nth} of {}: {fault}", relay.name()))?;
-            poll.registry().register(&mut subscriber.stream, Token(nth), Interest::READABLE)?;
-            subscribers.push(subscriber);
-        }
-        let shared = Shared { born: Instant::now(), starts: std::array::from_fn(|_| AtomicU64::new(0)), goal: AtomicU64::new(0) };
-        let (shared, (told, arrivals)) = (Arc::new(shared), channel());
-        let mut watch = Watch { subscribers, shared: Arc::clone(&shared), told, arrived: 0, latencies: Vec::new() };
-        let thread = std::thread::spawn(move || {
-            if let Err(fault) = watch.run(poll) {
-                let _ = watch.told.send(Err(fault));
-            }
-        });
-        Ok(Crowd { shared, stop, arrivals, thread: Some(thread) })
+    /// Seats so many subscribers and listens. Their streams start behind `head`.
+    pub fn open(relay: &dyn Relay, way: Way, size: usize, head: u64) -> Measured<Crowd> {
+        Seats::take(relay, way, size, head)?.listen()
     }
 
     /// Says that what ends with this number is about to be pushed.
@@ -96,14 +93,46 @@ impl Drop for Crowd {
     }
 }
 
-#[derive(Debug)]
+/// Subscribers that do not listen yet.
+pub struct Seats(Vec<Subscriber>);
+
+impl Seats {
+    pub fn take(relay: &dyn Relay, way: Way, size: usize, head: u64) -> Measured<Seats> {
+        let seat = |nth| match way {
+            Way::Stream => Subscriber::follow(relay, nth, head),
+            Way::Poll => Subscriber::poll(relay, nth, head),
+        };
+        let named = |nth| seat(nth).map_err(|fault| format!("subscriber {nth} of {}: {fault}", relay.name()).into());
+        Ok(Seats((0..size).map(named).collect::<Measured<_>>()?))
+    }
+
+    /// Reads what there is and what comes, in a thread of its own.
+    pub fn listen(self) -> Measured<Crowd> {
+        let Seats(mut subscribers) = self;
+        let poll = mio::Poll::new()?;
+        let stop = Waker::new(poll.registry(), STOP)?;
+        for (nth, subscriber) in subscribers.iter_mut().enumerate() {
+            poll.registry().register(&mut subscriber.stream, Token(nth), Interest::READABLE)?;
+        }
+        let shared = Shared { born: Instant::now(), starts: std::array::from_fn(|_| AtomicU64::new(0)), goal: AtomicU64::new(0) };
+        let (shared, (told, arrivals)) = (Arc::new(shared), channel());
+        let mut watch = Watch { subscribers, shared: Arc::clone(&shared), told, arrived: 0, latencies: Vec::new() };
+        let thread = std::thread::spawn(move || {
+            if let Err(fault) = watch.run(poll) {
+                let _ = watch.told.send(Err(fault));
+            }
+        });
+        Ok(Crowd { shared, stop, arrivals, thread: Some(thread) })
+    }
+}
+
 struct Subscriber {
     stream: mio::net::TcpStream,
-    reader: Reader,
+    ear: Box<dyn Ear>,
 }
 
 impl Subscriber {
-    fn open(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
+    fn follow(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
         let mut stream = TcpStream::connect(relay.address())?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(relay.subscription(nth).as_bytes())?;
@@ -122,8 +151,19 @@ impl Subscriber {
         }
         let mut reader = Reader::new(head + 1);
         reader.take(&seen[end..], |_| {})?;
+        Subscriber::new(stream, Box::new(reader))
+    }
+
+    fn poll(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
+        let mut stream = TcpStream::connect(relay.address())?;
+        let poller = Poller::new(relay.polls(nth).ok_or("nobody polls there")?, head);
+        stream.write_all(poller.next_request("").as_bytes())?;
+        Subscriber::new(stream, Box::new(poller))
+    }
+
+    fn new(stream: TcpStream, ear: Box<dyn Ear>) -> Measured<Subscriber> {
         stream.set_nonblocking(true)?;
-        Ok(Subscriber { stream: mio::net::TcpStream::from_std(stream), reader })
+        Ok(Subscriber { stream: mio::net::TcpStream::from_std(stream), ear })
     }
 }
 
@@ -138,7 +178,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn run(&mut self, mut poll: Poll) -> Measured<()> {
+    fn run(&mut self, mut poll: mio::Poll) -> Measured<()> {
         let (mut events, mut buffer) = (Events::with_capacity(1024), vec![0; BUFFER]);
         loop {
             match poll.poll(&mut events, None) {
@@ -161,7 +201,7 @@ impl Watch {
     /// Reads all that there is. A short read has emptied the socket, so nobody asks it twice.
     fn read(&mut self, nth: usize, buffer: &mut [u8]) -> Measured<()> {
         let Watch { subscribers, shared, arrived, latencies, .. } = self;
-        let Subscriber { stream, reader } = &mut subscribers[nth];
+        let Subscriber { stream, ear } = &mut subscribers[nth];
         let mut length = buffer.len();
         while length == buffer.len() {
             length = match stream.read(buffer) {
@@ -171,10 +211,13 @@ impl Watch {
                 Err(fault) => return Err(fault.into()),
             };
             let (now, goal) = (shared.now(), shared.goal.load(Ordering::Acquire));
-            reader.take(&buffer[..length], |number| {
+            let next = ear.hear(&buffer[..length], &mut |number| {
                 latencies.push(now.saturating_sub(shared.start_of(number).load(Ordering::Acquire)) as f32 / 1e3);
                 *arrived += usize::from(number == goal);
             })?;
+            if let Some(next) = next {
+                stream.write_all(next.as_bytes())?;
+            }
         }
         Ok(())
     }

@@ -49,22 +49,18 @@ impl Http {
     }
 
     pub fn reply(&mut self) -> Measured<Reply> {
-        let end = loop {
-            match head_end(&self.buffer) {
-                Some(end) => break end,
+        let head = loop {
+            match Head::read(&self.buffer)? {
+                Some(head) => break head,
                 None => self.read_more()?,
             }
         };
-        let head = String::from_utf8_lossy(&self.buffer[..end]).to_ascii_lowercase();
-        let status = head.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| format!("no head of a response: {head}"))?;
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")).ok_or_else(|| format!("no length: {head}"))?;
-        let whole = end + length.trim().parse::<usize>()?;
-        while self.buffer.len() < whole {
+        while self.buffer.len() < head.whole {
             self.read_more()?;
         }
-        let body = self.buffer[end..whole].to_vec();
-        self.buffer.drain(..whole);
-        Ok(Reply { status, body })
+        let body = self.buffer[head.end..head.whole].to_vec();
+        self.buffer.drain(..head.whole);
+        Ok(Reply { status: head.status, body })
     }
 
     fn read_more(&mut self) -> Measured<()> {
@@ -77,6 +73,36 @@ impl Http {
             }
         }
     }
+}
+
+/// The head of a response, and where that ends.
+#[derive(Debug)]
+pub struct Head {
+    pub status: u16,
+    pub text: String,
+    /// Where the body starts.
+    pub end: usize,
+    /// Where it ends.
+    pub whole: usize,
+}
+
+impl Head {
+    /// `None` where it is not whole yet.
+    pub fn read(bytes: &[u8]) -> Measured<Option<Head>> {
+        let Some(end) = head_end(bytes) else { return Ok(None) };
+        let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
+        let status = text.get(9..12).and_then(|status| status.parse().ok()).ok_or_else(|| format!("no head of a response: {text}"))?;
+        // Not modified has no body, whatever it says.
+        let length = if status == 304 { "0" } else { field(&text, "content-length").ok_or_else(|| format!("no length: {text}"))? };
+        let whole = end + length.parse::<usize>()?;
+        Ok(Some(Head { status, text, end, whole }))
+    }
+}
+
+/// A field of a head.
+pub fn field<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let fields = head.lines().filter_map(|line| line.split_once(':'));
+    fields.into_iter().find_map(|(field, value)| field.eq_ignore_ascii_case(name).then(|| value.trim()))
 }
 
 /// Where the body starts, once the head is whole.

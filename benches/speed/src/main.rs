@@ -5,12 +5,14 @@
 //! machine disturbs all of them.
 
 mod bare;
+mod contest;
 mod crowd;
 mod fan_out;
 mod fsync;
 mod http;
 mod nginx;
 mod plan;
+mod poller;
 mod process;
 mod product;
 mod reader;
@@ -27,7 +29,13 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 type Measured<T> = Result<T, Fault>;
 
 /// A part of the table, by the name that picks it.
-const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[("fan-out", fan_out::measure)];
+const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
+    ("fan-out", fan_out::streams),
+    ("filtered", fan_out::filtered),
+    ("bursts", fan_out::bursts),
+    ("long-polls", fan_out::long_polls),
+    ("idle", fan_out::idle),
+];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

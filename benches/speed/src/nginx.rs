@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use super::Measured;
-use super::http::post;
+use super::http::{field, post};
+use super::poller::Polls;
 use super::process::Process;
 use super::product::folder;
 use super::reader::MARK;
@@ -77,6 +78,15 @@ impl Relay for Nginx {
 
     fn subscription(&self, _: usize) -> String {
         "GET /sub/crowd HTTP/1.1\r\nHost: bench\r\nAccept: text/event-stream\r\n\r\n".to_owned()
+    }
+
+    /// What comes next is told by what the last answer was called.
+    fn polls(&self, _: usize) -> Option<Polls> {
+        Some(Box::new(|_, head| {
+            let known = |asked, name| field(head, name).map(|value| format!("{asked}: {value}\r\n")).unwrap_or_default();
+            let (since, tag) = (known("If-Modified-Since", "last-modified"), known("If-None-Match", "etag"));
+            format!("GET /poll/crowd HTTP/1.1\r\nHost: bench\r\n{since}{tag}\r\n")
+        }))
     }
 
     fn publication(&self, channel: Channel, number: u64) -> String {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::Measured;
 use super::http::{Http, post};
+use super::poller::Polls;
 use super::process::Process;
 use super::reader::MARK;
 use super::relay::{Channel, Relay};
@@ -133,6 +134,13 @@ impl Relay for Product {
     fn subscription(&self, nth: usize) -> String {
         let (path, token, query) = (&self.meets[0].path, &self.tokens[nth % self.tokens.len()], self.query);
         format!("GET {path}/events?after=now{query} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n")
+    }
+
+    fn polls(&self, nth: usize) -> Option<Polls> {
+        let (path, token) = (self.meets[0].path.clone(), self.tokens[nth % self.tokens.len()].clone());
+        Some(Box::new(move |last, _| {
+            format!("GET {path}/updates?after={last}&wait=25 HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n")
+        }))
     }
 
     fn publication(&self, channel: Channel, number: u64) -> String {

@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use memchr::memmem::Finder;
 
 use super::Measured;
+use super::crowd::Ear;
 
 /// What stands before the number of each entry, and nowhere else in a stream: those who push have priority 1.
 pub const MARK: &str = r#""priority":1,"serverSeqNum":"#;
@@ -59,6 +60,12 @@ impl Reader {
         // A line's end is no part of a mark.
         let cut = if bytes.ends_with(b"\n") { bytes.len() } else { bytes.len().saturating_sub(MARK.len() + DIGITS) };
         Ok(read.max(cut))
+    }
+}
+
+impl Ear for Reader {
+    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<String>> {
+        self.take(piece, each).map(|()| None)
     }
 }
 

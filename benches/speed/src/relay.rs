@@ -2,12 +2,14 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use super::Measured;
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Way};
 use super::fsync::Disk;
 use super::http::Http;
+use super::poller::Polls;
 use super::process::Process;
 
 /// Where an event goes.
@@ -19,6 +21,12 @@ pub enum Channel {
     Nobody,
 }
 
+/// How long a server may be busy with what it has answered.
+const SETTLING: Duration = Duration::from_millis(200);
+
+/// How long a server may be busy with a crowd that has left.
+const LEAVING: Duration = Duration::from_secs(1);
+
 /// Something that passes on what is pushed to it.
 pub trait Relay {
     fn name(&self) -> &'static str;
@@ -26,6 +34,10 @@ pub trait Relay {
     fn process(&self) -> &Process;
     /// The request by which somebody subscribes; `nth` tells whose token it is.
     fn subscription(&self, nth: usize) -> String;
+    /// The requests of somebody who polls, where that is possible.
+    fn polls(&self, _nth: usize) -> Option<Polls> {
+        None
+    }
     /// The request that pushes an event, which is relayed under that number.
     fn publication(&self, channel: Channel, number: u64) -> String;
 }
@@ -33,6 +45,7 @@ pub trait Relay {
 /// A relay and its crowd.
 pub struct Contestant<R> {
     pub relay: R,
+    way: Way,
     size: usize,
     /// Stays from round to round, where there are descriptors enough for the crowds of all contestants.
     crowd: Option<Crowd>,
@@ -77,12 +90,15 @@ struct Pushes {
 
 impl<R: Relay> Contestant<R> {
     /// Brings so many subscribers.
-    pub fn new(relay: R, size: usize) -> Measured<Contestant<R>> {
+    pub fn new(relay: R, way: Way, size: usize) -> Measured<Contestant<R>> {
         let before = relay.process().memory()?;
-        let crowd = Crowd::open(&relay, size, 0)?;
+        let crowd = Crowd::open(&relay, way, size, 0)?;
+        // What is done behind the last answer belongs to it.
+        sleep(SETTLING);
         let memory = (relay.process().memory()? as f64 - before as f64) / size as f64;
-        let crowd = keeps(size).then_some(crowd);
-        Ok(Contestant { relay, size, crowd, disk: None, heads: [0, 0], memory })
+        let mut contestant = Contestant { relay, way, size, crowd: None, disk: None, heads: [0, 0], memory };
+        contestant.keep(crowd);
+        Ok(contestant)
     }
 
     /// Measures a bare append in that folder beside each burst.
@@ -97,15 +113,26 @@ impl<R: Relay> Contestant<R> {
     fn round_of(&mut self, work: Work) -> Measured<Round> {
         let crowd = match self.crowd.take() {
             Some(crowd) => crowd,
-            None => Crowd::open(&self.relay, self.size, self.heads[Channel::Crowd as usize])?,
+            None => Crowd::open(&self.relay, self.way, self.size, self.heads[Channel::Crowd as usize])?,
         };
         let alone = self.pushes(None, work)?;
         let seen = self.pushes(Some(&crowd), work)?;
-        self.crowd = keeps(self.size).then_some(crowd);
+        self.keep(crowd);
         let deliveries = (work.bursts * work.burst * self.size) as f64;
         let each = |cpu: Duration| cpu.as_nanos() as f64 / deliveries;
         let cpu_alone = each(seen.cpu.saturating_sub(alone.cpu));
         Ok(Round { cpu: each(seen.cpu), cpu_alone, latencies: seen.latencies, answers: seen.answers, appends: seen.appends })
+    }
+
+    /// Keeps a crowd for the next round, where crowds of three contestants may be there at once.
+    fn keep(&mut self, crowd: Crowd) {
+        let (allowed, _) = rlimit::Resource::NOFILE.get().unwrap_or_default();
+        if allowed > 4 * self.size as u64 {
+            self.crowd = Some(crowd);
+        } else {
+            drop(crowd);
+            sleep(LEAVING);
+        }
     }
 
     /// Pushes to the crowd, or where nobody follows.
@@ -131,13 +158,8 @@ impl<R: Relay> Contestant<R> {
                 seen.appends.extend(self.disk.as_mut().map(Disk::append).transpose()?);
             }
         }
+        sleep(SETTLING);
         seen.cpu = self.relay.process().cpu()? - before;
         Ok(seen)
     }
-}
-
-/// Whether the crowds of three contestants may stay open at once.
-fn keeps(size: usize) -> bool {
-    let (allowed, _) = rlimit::Resource::NOFILE.get().unwrap_or_default();
-    allowed > 4 * size as u64
 }
