@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::Measured;
 
 /// Bytes of a line of the log that a small update makes.
-const LINE: usize = 400;
+pub const LINE: usize = 400;
 
 /// A file that grows line by line.
 #[derive(Debug)]

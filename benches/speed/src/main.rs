@@ -5,6 +5,7 @@
 //! machine disturbs all of them.
 
 mod bare;
+mod bare_log;
 mod contest;
 mod crowd;
 mod fan_out;
@@ -13,9 +14,13 @@ mod http;
 mod nginx;
 mod plan;
 mod poller;
+mod postgresql;
 mod process;
 mod product;
+mod pushers;
+mod pushes;
 mod reader;
+mod redis;
 mod relay;
 mod table;
 
@@ -35,12 +40,13 @@ const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
     ("bursts", fan_out::bursts),
     ("long-polls", fan_out::long_polls),
     ("idle", fan_out::idle),
+    ("pushes", pushes::measure),
 ];
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(fault) = bare::run_as_child(&arguments) {
-        return ended(fault);
+    if let Some(child) = bare::run_as_child(&arguments).or_else(|| bare_log::run_as_child(&arguments)) {
+        return ended(child);
     }
     ended(measure(&arguments))
 }

@@ -78,6 +78,13 @@ impl Product {
     }
 }
 
+impl Product {
+    /// The path of the meet that is followed, and the token of who made it.
+    pub fn editor(&self) -> (&str, &str) {
+        (&self.meets[0].path, &self.meets[0].token)
+    }
+}
+
 fn has(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
 }
