@@ -118,3 +118,8 @@ pub fn post(path: &str, token: Option<&str>, body: &str) -> String {
         "POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n{authorization}Content-Length: {length}\r\n\r\n{body}"
     )
 }
+
+/// A request for something.
+pub fn get(path: &str, token: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n")
+}

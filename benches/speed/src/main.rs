@@ -6,7 +6,9 @@
 
 mod bare;
 mod bare_log;
+mod bodies;
 mod contest;
+mod core;
 mod crowd;
 mod fan_out;
 mod fsync;
@@ -22,6 +24,8 @@ mod pushes;
 mod reader;
 mod redis;
 mod relay;
+mod seed;
+mod start;
 mod table;
 
 use std::process::ExitCode;
@@ -41,6 +45,11 @@ const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
     ("long-polls", fan_out::long_polls),
     ("idle", fan_out::idle),
     ("pushes", pushes::measure),
+    ("bodies", bodies::measure),
+    ("replay", core::replay),
+    ("reopen", start::reopening),
+    ("start", start::many_meets),
+    ("flat", core::flat),
 ];
 
 fn main() -> ExitCode {

@@ -26,7 +26,7 @@ pub struct Nginx {
     address: SocketAddr,
     /// Bytes of an event's data.
     length: usize,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Nginx {
@@ -42,7 +42,7 @@ impl Nginx {
         let mut command = Command::new(PROGRAM);
         let process = Process::start(command.arg("-c").arg(&file).arg("-p").arg(folder.path()).stdout(Stdio::null()))?;
         wait_for(address)?;
-        Ok(Nginx { process, address, length, _folder: folder })
+        Ok(Nginx { process, address, length, folder })
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -12,6 +13,9 @@ use super::process::Process;
 
 const CONFIGURATION: &str = include_str!("../peers/postgresql.conf");
 const SCRIPT: &str = include_str!("../peers/postgresql.sql");
+const TABLE: &str = "CREATE TABLE updates (number bigserial PRIMARY KEY, update json NOT NULL)";
+/// It listens before it lets anybody in.
+const STARTING: Duration = Duration::from_secs(30);
 /// It refuses to run as root.
 const USER: &str = "postgres";
 
@@ -38,7 +42,13 @@ impl Postgresql {
         let process = Process::start(server.arg("-D").arg(&data).args(["-p", &port]).stdout(Stdio::null()).stderr(Stdio::null()))?;
         wait_for(address)?;
         let postgresql = Postgresql { programs, _process: process, port, folder };
-        run(postgresql.client("psql").args(["-c", "CREATE TABLE updates (number bigserial PRIMARY KEY, update json NOT NULL)"]))?;
+        let started = Instant::now();
+        while let Err(fault) = run(postgresql.client("psql").args(["-c", TABLE])) {
+            if started.elapsed() > STARTING {
+                return Err(fault);
+            }
+            sleep(Duration::from_millis(50));
+        }
         Ok(postgresql)
     }
 

@@ -15,7 +15,7 @@ use super::process::Process;
 use super::reader::MARK;
 use super::relay::{Channel, Relay};
 
-const PASSWORD: &str = "chalk and collars";
+pub const PASSWORD: &str = "chalk and collars";
 const STARTING: Duration = Duration::from_secs(20);
 /// Subscribers to a token, below what the server grants to one.
 const PER_TOKEN: usize = 400;

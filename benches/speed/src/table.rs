@@ -26,7 +26,7 @@ impl Row {
 
     /// Work that could not be measured here, and why.
     pub fn missing(work: impl Into<String>, unit: &'static str, target: Target, why: impl Into<String>) -> Row {
-        Row { work: work.into(), measured: Err(why.into()), unit, target, detail: String::new() }
+        Row { work: work.into(), measured: Err(why.into().replace('\n', " ").trim().to_owned()), unit, target, detail: String::new() }
     }
 
     fn is_met(&self, measured: f64) -> bool {
