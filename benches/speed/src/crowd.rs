@@ -67,7 +67,7 @@ pub struct Crowd {
 impl Crowd {
     /// Seats so many subscribers and listens. Their streams start behind `head`.
     pub fn open(relay: &dyn Relay, way: Way, size: usize, head: u64) -> Measured<Crowd> {
-        Seats::take(relay, way, size, head)?.listen()
+        Seats::take(relay, way, size, head)?.listen(0)
     }
 
     /// Says that what ends with this number is about to be pushed.
@@ -106,15 +106,15 @@ impl Seats {
         Ok(Seats((0..size).map(named).collect::<Measured<_>>()?))
     }
 
-    /// Reads what there is and what comes, in a thread of its own.
-    pub fn listen(self) -> Measured<Crowd> {
+    /// Reads what there is and what comes, in a thread of its own. `goal` is the number of the last event that is under way.
+    pub fn listen(self, goal: u64) -> Measured<Crowd> {
         let Seats(mut subscribers) = self;
         let poll = mio::Poll::new()?;
         let stop = Waker::new(poll.registry(), STOP)?;
         for (nth, subscriber) in subscribers.iter_mut().enumerate() {
             poll.registry().register(&mut subscriber.stream, Token(nth), Interest::READABLE)?;
         }
-        let shared = Shared { born: Instant::now(), starts: std::array::from_fn(|_| AtomicU64::new(0)), goal: AtomicU64::new(0) };
+        let shared = Shared { born: Instant::now(), starts: std::array::from_fn(|_| AtomicU64::new(0)), goal: AtomicU64::new(goal) };
         let (shared, (told, arrivals)) = (Arc::new(shared), channel());
         let mut watch = Watch { subscribers, shared: Arc::clone(&shared), told, arrived: 0, latencies: Vec::new() };
         let thread = std::thread::spawn(move || {

@@ -25,6 +25,7 @@ mod reader;
 mod redis;
 mod relay;
 mod seed;
+mod stalled;
 mod start;
 mod table;
 
@@ -43,6 +44,7 @@ const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
     ("filtered", fan_out::filtered),
     ("bursts", fan_out::bursts),
     ("long-polls", fan_out::long_polls),
+    ("stalled", stalled::measure),
     ("idle", fan_out::idle),
     ("pushes", pushes::measure),
     ("bodies", bodies::measure),

@@ -83,6 +83,13 @@ impl Product {
     pub fn editor(&self) -> (&str, &str) {
         (&self.meets[0].path, &self.meets[0].token)
     }
+
+    /// A push with a value of so many bytes.
+    pub fn push_of(&self, number: u64, bytes: usize) -> String {
+        let (path, token) = self.editor();
+        let update = json!({"updateKey": format!("entries[{}].note", number % 4), "updateValue": format!("{number}{}", "x".repeat(bytes))});
+        post(&format!("{path}/updates"), Some(token), &json!({"updates": [update]}).to_string())
+    }
 }
 
 fn has(bytes: &[u8], text: &str) -> bool {
