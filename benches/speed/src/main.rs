@@ -25,6 +25,7 @@ mod reader;
 mod redis;
 mod relay;
 mod seed;
+mod spread;
 mod stalled;
 mod start;
 mod table;
@@ -47,6 +48,7 @@ const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
     ("stalled", stalled::measure),
     ("idle", fan_out::idle),
     ("pushes", pushes::measure),
+    ("spread", spread::measure),
     ("bodies", bodies::measure),
     ("replay", core::replay),
     ("reopen", start::reopening),

@@ -36,9 +36,14 @@ impl Ledger for Product {
     }
 
     fn kept(&self, body: &[u8], batch: usize) -> bool {
-        let acks = memchr::memmem::find_iter(body, br#"{"localSeqNum":"#).count();
-        acks == batch && memchr::memmem::find(body, br#""updatesRejected":[]"#).is_some()
+        all_kept(body, batch)
     }
+}
+
+/// Whether the server has taken all of a batch.
+pub fn all_kept(body: &[u8], batch: usize) -> bool {
+    let acks = memchr::memmem::find_iter(body, br#"{"localSeqNum":"#).count();
+    acks == batch && memchr::memmem::find(body, br#""updatesRejected":[]"#).is_some()
 }
 
 /// One of them, and the numbers that it has not used.
