@@ -39,8 +39,11 @@ use table::Table;
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 type Measured<T> = Result<T, Fault>;
 
-/// A part of the table, by the name that picks it.
-const PARTS: &[(&str, fn(&Plan, &mut Table) -> Measured<()>)] = &[
+/// A part of the table.
+type Part = fn(&Plan, &mut Table) -> Measured<()>;
+
+/// The parts by the names that pick them.
+const PARTS: &[(&str, Part)] = &[
     ("fan-out", fan_out::streams),
     ("filtered", fan_out::filtered),
     ("bursts", fan_out::bursts),

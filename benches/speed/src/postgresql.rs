@@ -16,6 +16,8 @@ const SCRIPT: &str = include_str!("../peers/postgresql.sql");
 const TABLE: &str = "CREATE TABLE updates (number bigserial PRIMARY KEY, update json NOT NULL)";
 /// It listens before it lets anybody in.
 const STARTING: Duration = Duration::from_secs(30);
+/// Its clients count in whole seconds, and take a while to get going.
+const SHORTEST: Duration = Duration::from_secs(3);
 /// It refuses to run as root.
 const USER: &str = "postgres";
 
@@ -56,7 +58,7 @@ impl Postgresql {
     pub fn push(&self, clients: usize, batch: usize, time: Duration) -> Measured<f64> {
         let script = self.folder.path().join("push.sql");
         std::fs::write(&script, SCRIPT.replace("@BATCH@", &batch.to_string()))?;
-        let (clients, seconds) = (clients.to_string(), time.as_secs().max(1).to_string());
+        let (clients, seconds) = (clients.to_string(), time.max(SHORTEST).as_secs().to_string());
         let told = run(self.client("pgbench").args(["-n", "-M", "prepared", "-c", &clients, "-T", &seconds, "-f"]).arg(&script))?;
         let line = told.lines().find_map(|line| line.strip_prefix("tps = ")).ok_or_else(|| format!("pgbench says no rate: {told}"))?;
         Ok(line.split_whitespace().next().unwrap_or_default().parse::<f64>()? * batch as f64)

@@ -99,18 +99,17 @@ fn against_databases(plan: &Plan, table: &mut Table, ours: &mut Turn, time: Dura
     let peers = [("Redis", "× Redis, appendfsync always", 1.5, redis()), ("PostgreSQL", "× PostgreSQL", 2.5, postgresql())];
     for (name, unit, limit, peer) in peers {
         let work = format!("durable push, {clients} clients × {batch}, updates/s");
-        let mut push = match peer {
-            Ok(push) => push,
-            Err(why) => {
-                table.add(&Row::missing(work, unit, AtLeast(limit), why.to_string()));
-                continue;
-            }
-        };
         let mut theirs = Vec::new();
         ours.rates.clear();
-        for _ in 0..plan.rounds() {
-            theirs.push(push(time)?);
-            ours.take(clients, batch, time)?;
+        let mut against = |mut push: Push| {
+            (0..plan.rounds()).try_for_each(|_| {
+                theirs.push(push(time)?);
+                ours.take(clients, batch, time)
+            })
+        };
+        if let Err(why) = peer.and_then(&mut against) {
+            table.add(&Row::missing(work, unit, AtLeast(limit), why.to_string()));
+            continue;
         }
         let detail = format!("liftrelay {:.0} updates/s, {name} {:.0}", median(ours.rates.iter().copied()), median(theirs.iter().copied()));
         table.add(&Row::new(work, ours.share_of(&theirs), unit, AtLeast(limit), detail));
