@@ -246,7 +246,7 @@ fn forgetful(authority: &Authority, chance: &mut Chance) -> Authority {
 }
 
 /// One step a line, so that a change can be read.
-fn text(seeds: std::ops::Range<u64>) -> String {
+fn text(seeds: impl Iterator<Item = u64>) -> String {
     let mut out = String::from("{\"cases\": [");
     for (place, case) in seeds.flat_map(schedule).enumerate() {
         let separator = if place == 0 { "" } else { "," };
@@ -259,7 +259,8 @@ fn text(seeds: std::ops::Range<u64>) -> String {
 
 #[test]
 fn replicas_go_through_the_golden_schedules_as_written() {
-    let now = text(0..10);
+    // One of the further seeds is there for the ghost of a removed object.
+    let now = text((0..9).chain([1_011]));
     if std::env::var_os("UPDATE_VECTORS").is_some() {
         std::fs::write(FILE, &now).unwrap();
     }
