@@ -7,7 +7,7 @@ import { changes } from "./state.js";
 /** @typedef {import("./replica.js").News} News */
 /** @typedef {import("./replica.js").Record} Record */
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {News & { changes: Change[] }} Happened */
+/** @typedef {News & { changes: Change[], edited: import("./replica.js").Edited[] }} Happened */
 /** @typedef {(happened: Happened, by: unknown) => void} Watch */
 
 /** Edits cannot be kept: nothing may go on. */
@@ -82,7 +82,8 @@ export class Core {
       all.overruled.push(...news.overruled);
       all.everything ||= news.everything;
     }
-    this.#watch({ ...all, changes: changes(before, this.replica.state) }, by);
+    const edited = records.flatMap((record) => record.edited ?? []);
+    this.#watch({ ...all, edited, changes: changes(before, this.replica.state) }, by);
   }
 
   /**

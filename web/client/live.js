@@ -217,6 +217,8 @@ export class Live {
     if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
     const version = this.#core.replica.credentials?.ticketVersion ?? Infinity;
     if ((answer.ticketVersion ?? 0) > version) await this.#lookAround();
+    // What was kept back while another history was read, or was lost, may go now.
+    this.#edited();
   }
 
   /**

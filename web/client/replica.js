@@ -16,7 +16,7 @@ import { fold, obstacle, stands } from "./state.js";
 /** @typedef {{ number: number, seq: number, merged?: boolean }} Acked */
 /** @typedef {{ number: number, reason: string, code: string | null, standing?: any }} Refused */
 /** @typedef {{ acked?: Acked[], refused?: Refused[], page?: Page, meet?: Status }} Answered */
-/** @typedef {{ first: number, edits: Edit[], after: string, insteadOf?: number[] }} Edited */
+/** @typedef {{ first: number, edits: Edit[], after: string, insteadOf?: number[], call?: string }} Edited `call`: of the page that made it */
 /** @typedef {"live" | "recovering" | "finished"} Status */
 
 /**
