@@ -58,5 +58,6 @@ function kindOf(status, isOurs) {
   // Said by something in between, these mean that it did not get, or did not wait for, the server's answer.
   if (!isOurs && [500, 502, 503, 504].includes(status)) return "cut";
   if (status >= 500 || [408, 425, 429].includes(status)) return "busy";
-  return isOurs || status >= 400 ? "refused" : "unreadable";
+  // A hall's network that wants a login says nothing about an edit; something that finds a request too large does.
+  return isOurs || (status >= 400 && ![401, 403, 404, 407].includes(status)) ? "refused" : "unreadable";
 }

@@ -216,8 +216,10 @@ export class Ladder {
       this.#climb.answered(waitMs, Date.now() - started);
       return answer;
     } catch (fault) {
-      const isCut = fault instanceof Fault && fault.kind === "cut" && !signal.aborted;
-      if (isCut && this.#climb.cut(waitMs, Date.now() - started)) return NOTHING_NEW;
+      const tookMs = Date.now() - started;
+      // A browser does not tell a request that was cut from one that found nobody.
+      const isCut = fault instanceof Fault && ["cut", "unreachable"].includes(fault.kind) && !signal.aborted;
+      if (isCut && this.#climb.cut(waitMs, tookMs) && tookMs <= waitMs) return NOTHING_NEW;
       throw fault;
     }
   }
