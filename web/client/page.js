@@ -173,8 +173,8 @@ export class Page {
    */
   #reattach(lost) {
     if (this.#isClosed || lost !== this.#connection) return;
-    lost.close();
     this.#connection = null;
+    lost.close();
     const asked = [...this.#asked.values()];
     this.#asked.clear();
     const isHarmless = ({ message }) => message.ask === "push" || message.ask === "log";

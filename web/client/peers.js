@@ -18,7 +18,14 @@ const ANSWER_MS = 400;
 export async function joinPeers(key) {
   const name = randomName();
   const channel = new BroadcastChannel(`liftrelay ${key}`);
-  const say = (/** @type {Omit<Said, "from">} */ said) => channel.postMessage({ ...said, from: name });
+  const say = (/** @type {Omit<Said, "from">} */ said) => {
+    try {
+      channel.postMessage({ ...said, from: name });
+    } catch (error) {
+      // Nobody listens any more: the channel was closed, which hosts and pages learn in their own time.
+      if (/** @type {DOMException} */ (error).name !== "InvalidStateError") throw error;
+    }
+  };
   const leader = await new Promise((resolve) => {
     const timer = setTimeout(() => resolve(null), ANSWER_MS);
     channel.onmessage = ({ data: { type, from } }) => {
@@ -71,7 +78,10 @@ function lead(channel, name, say) {
     host.serve(port);
     return port;
   };
+  let leads = true;
   const resign = () => {
+    if (!leads) return;
+    leads = false;
     host.close();
     say({ type: "resigned" });
     channel.close();
