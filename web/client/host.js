@@ -26,7 +26,7 @@ import { ViewSeat } from "./view.js";
  * A way to one page, for one meet.
  * @typedef {object} Port
  * @property {(message: any) => void} postMessage
- * @property {((event: { data: any }) => void) | null} onmessage
+ * @property {((event: any) => any) | null} onmessage
  */
 
 /** @typedef {{ seat: Seat | ViewSeat, ports: Set<Port> }} Open */
@@ -96,7 +96,7 @@ export class Host {
   async #seat(meet, view, password) {
     /** @type {Set<Port>} */
     const ports = new Set();
-    const tell = (/** @type {Told} */ told, /** @type {unknown} */ by) => {
+    const tell = (/** @type {Told} */ told, /** @type {unknown} */ by = null) => {
       for (const port of ports) port.postMessage({ told: port === by ? { ...told, isOwn: true } : told });
     };
     const seat = view ? new ViewSeat(view, this.#carrier, tell) : await Seat.open(meet, password, this.#carrier, tell);

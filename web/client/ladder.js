@@ -12,7 +12,6 @@ import { Trial } from "./trial.js";
 /** @typedef {import("./streams.js").Stream} Stream */
 /** @typedef {import("./streams.js").StreamKind} StreamKind */
 /** @typedef {{ stream: Stream, trial: Trial }} Carrier */
-/** @typedef {{ kind: StreamKind, opened: Promise<{ stream?: Stream }> }} Probe */
 
 const NOTHING_NEW = /** @type {Answer} */ ({ kind: "done" });
 
@@ -21,7 +20,7 @@ export class Ladder {
   #climb = new Climb();
   /** @type {Carrier | null} */
   #carrier = null;
-  /** @type {Probe | null} */
+  /** A stream that is being opened; resolves once it was judged. @type {Promise<undefined> | null} */
   #probing = null;
   /** Ends what is under way, for instance after a sleep. */
   #stop = new AbortController();
@@ -99,16 +98,15 @@ export class Ladder {
   #probe(after) {
     const kind = this.#probing || this.#isClosed ? null : this.#climb.probe(Date.now());
     if (kind === null) return;
-    const opened = openStream(this.#requests, kind, after).then((stream) => ({ stream }), () => ({}));
-    const probing = { kind, opened: opened.then((result) => this.#judge(probing, result)) };
-    this.#probing = probing;
+    const opened = openStream(this.#requests, kind, after).then((stream) => stream, () => null);
+    this.#probing = opened.then((stream) => this.#judge(kind, stream));
   }
 
   /**
-   * @param {Probe} probing
-   * @param {{ stream?: Stream }} result
+   * @param {StreamKind} kind
+   * @param {Stream | null} stream null where it did not open
    */
-  #judge({ kind }, { stream }) {
+  #judge(kind, stream) {
     this.#probing = null;
     if (!stream) this.#climb.failed(kind, Date.now());
     else if (this.#isClosed) stream.news.end();
@@ -117,7 +115,7 @@ export class Ladder {
       this.#carrier = { stream, trial: new Trial(stream.news.head) };
       this.#climb.proven(kind);
     }
-    return { stream };
+    return undefined;
   }
 
   /** @param {number} livedMs */
@@ -138,8 +136,7 @@ export class Ladder {
     const asked = this.#request(after, until, beside.signal);
     asked.catch(() => {});
     for (;;) {
-      const proven = this.#probing?.opened.then(() => undefined);
-      const answer = await Promise.race([asked, proven ?? asked]);
+      const answer = await Promise.race([asked, this.#probing ?? asked]);
       if (answer || this.#carrier) return answer;
       this.#probe(after);
     }
@@ -163,8 +160,7 @@ export class Ladder {
       if (this.#carrier !== carrier) return undefined;
       const answer = this.#next(carrier, after);
       if (answer !== undefined) return answer ?? undefined;
-      const proven = this.#probing?.opened.then(() => undefined);
-      const came = await soon([stream.news.ready.then(() => undefined), proven ?? never, request], Math.min(until, trial.deadline));
+      const came = await soon([stream.news.ready.then(() => undefined), this.#probing ?? never, request], Math.min(until, trial.deadline));
       if (came) {
         if (came.page) trial.requestCame(seqOf(came.page.cursor), Date.now());
         if (came.kind !== "done") this.#drop(Infinity);

@@ -177,7 +177,7 @@ export class Page {
     lost.close();
     const asked = [...this.#asked.values()];
     this.#asked.clear();
-    const isHarmless = ({ message }) => message.ask === "push" || message.ask === "log";
+    const isHarmless = (/** @type {Asked} */ { message }) => message.ask === "push" || message.ask === "log";
     for (const one of asked.filter((one) => !isHarmless(one))) one.reject(new LiveError("the page that held the stream was closed; try again", "closed"));
     const again = async () => {
       await this.#attach().catch((error) => this.#stands({ ...this.status, link: "broken", why: error.message }));
