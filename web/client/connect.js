@@ -1,8 +1,5 @@
 // Finds who holds the streams for this page: a shared worker, another page, or itself.
 
-import { Host } from "./host.js";
-import { joinPeers } from "./peers.js";
-
 /** @typedef {import("./host.js").Port & { close: () => void, onlost?: () => void }} Connection */
 
 /** A worker that has not answered by then will not. */
@@ -14,11 +11,15 @@ const WORKER_MS = 3000;
  */
 export async function connect(key) {
   if (typeof document === "undefined") return alone();
-  return (await toWorker()) ?? (typeof BroadcastChannel === "undefined" ? alone() : joinPeers(key));
+  const worker = await toWorker();
+  if (worker) return worker;
+  return typeof BroadcastChannel === "undefined" ? alone() : (await import("./peers.js")).joinPeers(key);
 }
 
-/** Needs nothing but the page. @returns {Connection} */
-function alone() {
+/** Needs nothing but the page. @returns {Promise<Connection>} */
+async function alone() {
+  // A page with a worker never loads what the worker has.
+  const { Host } = await import("./host.js");
   const host = new Host("alone");
   const { port1, port2 } = new MessageChannel();
   host.serve(port1);

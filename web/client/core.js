@@ -1,5 +1,6 @@
 // The replica and its store, which change together or not at all.
 
+import { StoreError } from "./errors.js";
 import { Replica } from "./replica.js";
 import { changes } from "./state.js";
 
@@ -9,9 +10,6 @@ import { changes } from "./state.js";
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {News & { changes: Change[], edited: import("./replica.js").Edited[] }} Happened */
 /** @typedef {(happened: Happened, by: unknown) => void} Watch */
-
-/** Edits cannot be kept: nothing may go on. */
-export class StoreError extends Error {}
 
 export class Core {
   replica = new Replica();

@@ -1,5 +1,6 @@
 // Edits: what can be told to be wrong is told at once, everything else is for the server to judge.
 
+import { EditError } from "./errors.js";
 import { byteLength, emptyState, FORBIDDEN, isContainer, LONE_SURROGATE } from "./json.js";
 import { isAtOrAbove, keyText, parseKey } from "./keys.js";
 import { fold, obstacle, stands } from "./state.js";
@@ -14,9 +15,6 @@ const NESTING_MAX = 64;
 export const BATCH_MAX = { updates: 10000, bytes: 4 * 1024 * 1024 };
 /** Bytes of an entry besides its key and value: what was committed together has to fit one body when it is handed back. */
 const ENTRY_BYTES = 512;
-
-/** An edit that cannot be made. Its message is for a person; nothing has changed. */
-export class EditError extends Error {}
 
 /**
  * Reads what a user wants.

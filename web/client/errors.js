@@ -1,7 +1,5 @@
 // What pages are told when something is refused.
 
-import { StoreError } from "./core.js";
-import { EditError } from "./edit.js";
 import { Fault } from "./fault.js";
 
 /** The server or the client said no. */
@@ -18,10 +16,25 @@ export class LiveError extends Error {
   }
 }
 
+/** An edit that cannot be made. Nothing has changed. */
+export class EditError extends LiveError {
+  /** @param {string} message */
+  constructor(message) {
+    super(message, "edit");
+  }
+}
+
+/** Edits cannot be kept: nothing may go on. */
+export class StoreError extends LiveError {
+  /** @param {string} message */
+  constructor(message) {
+    super(message, "storage");
+  }
+}
+
 /** @param {unknown} error */
 export function liveError(error) {
   if (error instanceof LiveError) return error;
   if (error instanceof Fault) return new LiveError(error.message, error.code || (error.kind === "unreadable" ? error.kind : "unreachable"), error.status);
-  if (error instanceof EditError) return new LiveError(error.message, "edit");
-  return new LiveError(error instanceof Error ? error.message : String(error), error instanceof StoreError ? "storage" : "fault");
+  return new LiveError(String(error), "fault");
 }

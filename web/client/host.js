@@ -1,8 +1,8 @@
 // Holds the meets that are open in this browser, one stream each, and serves pages over ports.
 
 import { LiveError, liveError } from "./errors.js";
+import { keyOf } from "./names.js";
 import { Seat } from "./seat.js";
-import { storeKey } from "./store.js";
 import { ViewSeat } from "./view.js";
 
 /** @typedef {import("./liftrelay.d.ts").Change} Change */
@@ -132,9 +132,4 @@ export class Host {
     seat.close();
     this.#opening.delete(key);
   }
-}
-
-/** @param {any} asked */
-export function keyOf({ meet, view }) {
-  return view ? JSON.stringify([view.server, view.meetId, view.viewKey]) : storeKey(meet);
 }

@@ -1,10 +1,10 @@
 // The browser client: make, join, open and look at meets. README.md beside this file shows how.
 
 import { liveError } from "./errors.js";
-import { randomName } from "./names.js";
+import { meetKey, randomName } from "./names.js";
 import { Page } from "./page.js";
 import { read, send } from "./requests.js";
-import { savedIdentities, storeKey } from "./store.js";
+import { savedIdentities } from "./store.js";
 
 export { LiveError } from "./errors.js";
 
@@ -19,8 +19,8 @@ export function createMeet({ server, password, locationName, locations, meetName
 /** @type {typeof import("./liftrelay.d.ts").joinMeet} */
 export async function joinMeet({ server, meetId, password, locationName }) {
   const origin = originOf(server);
-  const key = storeKey({ server: origin, meetId, locationName });
-  const known = (await savedIdentities()).find((identity) => storeKey(identity) === key);
+  const key = meetKey({ server: origin, meetId, locationName });
+  const known = (await savedIdentities()).find((identity) => meetKey(identity) === key);
   const body = { password, locationName, clientId: known?.clientId ?? randomName() };
   return sessionFrom(origin, `/v1/meets/${meetId.replace(/\D/g, "")}/sessions`, body);
 }

@@ -1,8 +1,8 @@
 // Keeps a replica in step: edits go out, news come in, and what the server has lost goes back, all by itself.
 
 import { meaning, Unfit } from "./answer.js";
-import { Core, StoreError } from "./core.js";
 import { editOf } from "./edit.js";
+import { StoreError } from "./errors.js";
 import { Fault } from "./fault.js";
 import { Ladder } from "./ladder.js";
 import { comeBack, handBack, handBackAll } from "./recovery.js";
@@ -10,6 +10,7 @@ import { Requests } from "./requests.js";
 import { Retry } from "./retry.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
+/** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./liftrelay.d.ts").Link} Link */
 /** @typedef {import("./liftrelay.d.ts").OnlineLocation} OnlineLocation */
 /** @typedef {import("./replica.js").Pending} Pending */

@@ -2,10 +2,9 @@
 
 import { connect } from "./connect.js";
 import { LiveError } from "./errors.js";
-import { keyOf } from "./host.js";
 import { adopt, emptyState, valueAt } from "./json.js";
 import { parseKey } from "./keys.js";
-import { randomName } from "./names.js";
+import { keyOf, randomName } from "./names.js";
 import { change, changes } from "./state.js";
 
 /** @typedef {import("./connect.js").Connection} Connection */

@@ -1,7 +1,8 @@
 // A meet as this browser holds it: the log, and own edits on top. No I/O and no time: methods look at the replica and give
 // records of what should happen; whoever calls them stores a record and then has it applied, which alone changes anything.
 
-import { BATCH_MAX, bytesOf, check, checkAll, EditError, editOf, overlaps, readEdit } from "./edit.js";
+import { BATCH_MAX, bytesOf, check, checkAll, editOf, overlaps, readEdit } from "./edit.js";
+import { EditError } from "./errors.js";
 import { Log, seqOf, wrote } from "./log.js";
 import { fold, obstacle, stands } from "./state.js";
 

@@ -1,10 +1,10 @@
 // One meet that is open in this browser to be edited, and the pages that look at it.
 
 import { Core } from "./core.js";
-import { EditError } from "./edit.js";
 import { LiveError } from "./errors.js";
 import { Live } from "./live.js";
-import { openStore, storeKey } from "./store.js";
+import { meetKey } from "./names.js";
+import { openStore } from "./store.js";
 
 /** @typedef {import("./liftrelay.d.ts").Edit} Edit */
 /** @typedef {import("./liftrelay.d.ts").Identity} Identity */
@@ -48,7 +48,7 @@ export class Seat {
    * @param {(told: Told, by?: unknown) => void} tell
    */
   static async open(meet, password, carrier, tell) {
-    const store = await openStore(storeKey(meet));
+    const store = await openStore(meetKey(meet));
     const seat = new Seat(store, carrier, tell);
     await seat.#core.open();
     await seat.join(meet, password);
@@ -185,7 +185,7 @@ function joining(meet, identity, credentials) {
   const { meetId, locationName, clientId, sessionToken, expiresAt, recoveryTicket, ticketVersion } = meet;
   const renewed = { sessionToken, expiresAt, recoveryTicket, ticketVersion };
   if (identity === null) return [{ joined: { meetId, locationName, clientId } }, { renewed }];
-  if (identity.clientId !== clientId) throw new EditError(`this browser is client ${identity.clientId} of the meet, and the session is that of ${clientId}; join again from here`);
+  if (identity.clientId !== clientId) throw new LiveError(`this browser is client ${identity.clientId} of the meet, and the session is that of ${clientId}; join again from here`, "storage");
   const isNewer = Date.parse(expiresAt) > Date.parse(credentials?.expiresAt ?? "1970-01-01");
   return isNewer ? [{ renewed }] : [];
 }

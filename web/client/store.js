@@ -2,7 +2,6 @@
 // pages append at the same time, one of them is told to look first.
 
 /** @typedef {import("./liftrelay.d.ts").Identity} Identity */
-/** @typedef {import("./liftrelay.d.ts").Saved} Saved */
 /** @typedef {import("./liftrelay.d.ts").Status} Status */
 /** @typedef {import("./replica.js").Record} Record */
 
@@ -17,11 +16,6 @@
  */
 
 const NAME = "liftrelay";
-
-/** @param {Saved} meet */
-export function storeKey({ server, meetId, locationName }) {
-  return JSON.stringify([server, meetId.replace(/\D/g, ""), locationName]);
-}
 
 /**
  * The best store that this browser has.

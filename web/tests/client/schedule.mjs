@@ -1,7 +1,8 @@
 // Plays one golden schedule. Runs in node and in a browser.
 
 import { meaning, Unfit } from "../../client/answer.js";
-import { EditError, editOf } from "../../client/edit.js";
+import { editOf } from "../../client/edit.js";
+import { EditError } from "../../client/errors.js";
 import { Replica } from "../../client/replica.js";
 
 /** A replica, and what it has stored. */
