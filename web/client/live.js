@@ -137,20 +137,29 @@ export class Live {
         await act();
       } catch (error) {
         if (this.#isClosed) return;
-        this.#isClosed = true;
-        this.#setLink("broken", error instanceof StoreError ? error.message : `this is a fault in the client: ${error}`);
-        this.#ladder.close();
+        if (error instanceof StoreError) this.#breakOff(error);
+        // A fault in here, or an answer that nobody thought of: neither may end the meet for this browser.
+        else this.#isDown(String(error));
       }
     }
   }
 
+  /** @param {StoreError} error */
+  #breakOff({ message }) {
+    this.#isClosed = true;
+    this.#setLink("broken", message);
+    this.#ladder.close();
+  }
+
   async #pull() {
     await this.#quiet.due();
-    const before = this.#core.replica.log.head;
+    const [before, started] = [this.#core.replica.log.head, Date.now()];
     await this.#exchange(() => this.#ladder.pull(this.#core.replica.cursor, WAIT_MS), []);
     const { log, head } = this.#core.replica;
     if (log.head > before) this.#happenedAt = Date.now();
-    if (this.transport !== "short-poll" || log.head < head) return;
+    if (log.head > before || log.head < head || !this.transport.endsWith("-poll")) return;
+    // A request that should have been held and was not is a short one, too.
+    if (this.transport === "long-poll" && Date.now() - started > SHORT.leastMs) return;
     const idleMs = Date.now() - this.#happenedAt;
     this.#quiet.pause(idleMs < SHORT.activeMs ? SHORT.leastMs : Math.min(idleMs / 2, SHORT.mostMs));
   }
@@ -319,7 +328,8 @@ export class Live {
     this.#changed();
     const { recoveryTicket, ticketVersion } = info;
     const isNewer = (/** @type {import("./replica.js").Credentials | null} */ known) => known !== null && recoveryTicket && ticketVersion > known.ticketVersion;
-    await this.#core.change(({ credentials }) => (credentials && isNewer(credentials) ? [{ renewed: { ...credentials, recoveryTicket, ticketVersion } }] : []));
+    const renew = this.#core.change(({ credentials }) => (credentials && isNewer(credentials) ? [{ renewed: { ...credentials, recoveryTicket, ticketVersion } }] : []));
+    await renew.catch((error) => this.#breakOff(error));
   }
 
   /**

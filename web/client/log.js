@@ -92,6 +92,15 @@ export function isSameEntry(one, two) {
 }
 
 /**
+ * Whether this is a page of a log: something on the way may answer in the server's place.
+ * @param {any} page
+ */
+export function isPage(page) {
+  const isEntry = (/** @type {any} */ entry) => Number.isInteger(entry?.serverSeqNum) && (entry.opaque || typeof entry.updateKey === "string");
+  return Array.isArray(page?.updatesRelayed) && page.updatesRelayed.every(isEntry) && typeof page.cursor === "string" && Number.isInteger(page.headSeqNum);
+}
+
+/**
  * Key and value of an entry, read; null where its key cannot be.
  * @param {Entry} entry
  * @returns {Read | null}

@@ -1,6 +1,7 @@
 // The messages of a stream, whichever way they are carried, read ahead of whoever takes them.
 
 import { Fault } from "./fault.js";
+import { isPage } from "./log.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 
@@ -49,6 +50,7 @@ export class News {
    * @param {any} message
    */
   push(message) {
+    if (this.#fault) return;
     this.#listen();
     if (message.msgType === "HELLO") {
       this.head = message.headSeqNum;
@@ -109,9 +111,9 @@ function answerOf(message) {
     case "HELLO":
       return { kind: "done", meet: status, ticketVersion };
     case "UPDATE_RELAY":
-      return { kind: "done", page: message, meet: status };
     case "HEARTBEAT": {
       const page = { updatesRelayed: [], more: message.headSeqNum > message.serverSeqNum, ...message };
+      if (!isPage(page)) throw new Fault("unreadable", "the stream brings what is no page of the log");
       return { kind: "done", page, meet: status, ticketVersion };
     }
     case "SERVER_PULL":

@@ -61,7 +61,10 @@ export class Page {
    */
   static async open(open) {
     const page = new Page(open);
-    await page.#attach();
+    await page.#attach().catch((error) => {
+      page.close();
+      throw error;
+    });
     if (typeof document !== "undefined") page.#watchPage();
     return page;
   }
@@ -147,7 +150,7 @@ export class Page {
     this.#connection = null;
     // What was said last has to get out first.
     setTimeout(() => connection?.close(), 0);
-    this.#stands({ ...this.status, link: "closed", why: "" });
+    if (this.status) this.#stands({ ...this.status, link: "closed", why: "" });
   }
 
   async #attach() {

@@ -1,6 +1,7 @@
 // The resources of one meet, call by call. Nothing is retried here.
 
 import { Fault, faultOf } from "./fault.js";
+import { isPage } from "./log.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./liftrelay.d.ts").Json} Json */
@@ -94,9 +95,10 @@ export function answerOf(status, json, retryAfter = null) {
   const kinds = { "meet-finished": "finished", "server-behind": "behind", "history-changed": "history" };
   const kind = status === 409 ? kinds[/** @type {keyof typeof kinds} */ (json?.code)] : "done";
   if (kind === undefined || (status !== 409 && status >= 400)) throw faultOf(status, json, retryAfter);
-  if (json === null) throw new Fault("unreadable", "something on the way answered in the server's place");
   // An UPDATE_RESULT has no entries, and its number is no pull position.
-  const page = kind === "done" && json.updatesRelayed ? json : null;
+  const page = kind === "done" && isPage(json) ? json : null;
+  const isOurs = kind !== "done" || page || (Array.isArray(json?.updateAcks) && Array.isArray(json.updatesRejected));
+  if (!isOurs) throw new Fault("unreadable", "something on the way answered in the server's place");
   return { kind: /** @type {Answer["kind"]} */ (kind), acks: json.updateAcks, rejections: json.updatesRejected, page, meet: page?.status, head: json.cursor };
 }
 

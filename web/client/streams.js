@@ -72,10 +72,14 @@ function openSocket({ server, token: sessionToken }, after) {
     asks.end();
   };
   socket.onmessage = ({ data }) => {
-    for (const message of [JSON.parse(data)].flat()) {
-      const isAnswer = message.code !== undefined || ["UPDATE_ACK", "UPDATE_REJECTED"].includes(message.msgType);
-      if (!isAnswer) news.push(message);
-      else if (!asks.answered(message)) news.end(faultOf(message.status, message));
+    try {
+      for (const message of [JSON.parse(data)].flat()) {
+        const isAnswer = message.code !== undefined || ["UPDATE_ACK", "UPDATE_REJECTED"].includes(message.msgType);
+        if (!isAnswer) news.push(message);
+        else if (!asks.answered(message)) news.end(faultOf(message.status, message));
+      }
+    } catch (error) {
+      news.end(new Fault("unreadable", String(error)));
     }
   };
   return { news, push: (/** @type {object[]} */ updates) => asks.push(updates) };

@@ -25,6 +25,7 @@ export class ViewSeat {
   /** Empty where the state has to be asked for. */
   #cursor = "";
   #head = 0;
+  #wasSeen = false;
   /** @type {Status["meet"]} */
   #meet = null;
   /** @type {{ link: Link, why: string }} */
@@ -93,7 +94,8 @@ export class ViewSeat {
     this.#state = /** @type {import("./json.js").JsonObject} */ (adopt(state));
     [this.#cursor, this.#head] = [cursor, Math.max(serverSeqNum, seqOf(cursor))];
     this.#link = { link: "up", why: "" };
-    this.#told({ changes: changes(before, this.#state), everything: true });
+    this.#told({ changes: changes(before, this.#state), everything: this.#wasSeen });
+    this.#wasSeen = true;
   }
 
   async #follow() {

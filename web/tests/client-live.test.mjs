@@ -200,6 +200,22 @@ for (const [status, headers] of /** @type {[number, object][]} */ ([[503, { "Ret
   });
 }
 
+for (const body of ["{}", '{"updatesRelayed":[{}],"updateAcks":{},"cursor":7}', "[]", "null", "{"]) {
+  test(`${body} in the server's place is no answer, and no reason to hurry`, async () => {
+    const { desk, platform } = await hall();
+    way.intercept = (_, response) => Boolean(response.writeHead(200, { "Content-Type": "application/json" }).end(body));
+    way.cut();
+    await desk.push([{ key: "a", value: 1 }]);
+    await standing(desk, ({ link }) => link === "down");
+    const before = way.asked.length;
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.ok(way.asked.length - before < 60, `${way.asked.length - before} requests in 1.5 s`);
+    way.intercept = () => false;
+    await shows(platform, "a", 1);
+    assert.equal(desk.setAside.length, 0);
+  });
+}
+
 test("a session that has ended buys one new one where the password is known, and says so where it is not", async () => {
   const { desk, platform } = await hall();
   await Promise.all([desk, platform].map((meet) => meet.call("DELETE", "/session")));
@@ -223,15 +239,23 @@ test("a way that cuts held requests and streams is found out, and carries", asyn
   await shows(desk, "a", 1);
 });
 
-test("a way that holds streams back is left for requests", async () => {
+test("a way that holds streams back delays no news", async () => {
   const { desk, platform } = await hall();
   way.holdsBack = true;
   way.cut();
-  for (let number = 1; number <= 3; number += 1) {
+  /** @type {string[]} */
+  const carried = [];
+  desk.subscribe(({ transport }) => carried.push(transport));
+  const isLeft = () => carried.lastIndexOf("long-poll") > carried.indexOf("sse") && carried.includes("sse");
+  for (let number = 1; number <= 20 && !isLeft(); number += 1) {
+    await standing(desk, ({ link }) => link === "up");
+    const since = Date.now();
     await platform.push([{ key: "a", value: number }]);
     await shows(desk, "a", number);
+    assert.ok(Date.now() - since < 10000, "requests bring it, not the watchdog of a stream");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
   }
-  await standing(desk, ({ transport }) => transport === "long-poll");
+  assert.ok(isLeft(), carried.join(" "));
 });
 
 test("a finished meet takes no more edits and says so", async () => {

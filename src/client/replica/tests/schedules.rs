@@ -205,7 +205,7 @@ fn schedule(seed: u64) -> Vec<Value> {
     let mut chance = Chance(seed);
     let mut authority = Authority::new();
     let mut seats = MEMBERS.map(Seat::new);
-    let loss = if seed % 3 == 0 { STEPS / 2 + chance.below(STEPS / 4) } else { usize::MAX };
+    let loss = if seed.is_multiple_of(3) { STEPS / 2 + chance.below(STEPS / 4) } else { usize::MAX };
     for step in 0..STEPS {
         if step == loss {
             authority = forgetful(&authority, &mut chance);
