@@ -59,9 +59,10 @@ export function checkAll(state, edits) {
   if (edits.length === 0 || edits.length > BATCH_MAX.updates || bytes > BATCH_MAX.bytes) {
     throw new EditError(`${edits.length} edits of ${bytes} bytes are no batch; 1 to ${BATCH_MAX.updates} edits of ${BATCH_MAX.bytes} bytes are`);
   }
+  const fresh = new WeakSet();
   for (const edit of edits) {
     check(state, edit);
-    state = fold(state, edit);
+    state = fold(state, edit, fresh);
   }
 }
 

@@ -26,7 +26,15 @@ export class Log {
   chains = new Map();
   /** This client's own entries: number by `localSeqNum`. @type {Map<number, number>} */
   own = new Map();
-  state = emptyState();
+  #state = emptyState();
+  /** @type {import("./state.js").Fresh} */
+  #fresh = new WeakSet();
+
+  /** Behind the last entry. What was handed out stays as it is. */
+  get state() {
+    this.#fresh = new WeakSet();
+    return this.#state;
+  }
 
   get head() {
     return this.entries.length;
@@ -47,7 +55,7 @@ export class Log {
     this.entries.push(entry);
     if (entry.localSeqNum !== undefined && wrote(identity, entry)) this.own.set(entry.localSeqNum, entry.serverSeqNum);
     const update = read(entry);
-    if (update !== null && !obstacle(this.state, update.path, update.op)) this.state = fold(this.state, update);
+    if (update !== null && !obstacle(this.#state, update.path, update.op)) this.#state = fold(this.#state, update, this.#fresh);
     return true;
   }
 

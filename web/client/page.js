@@ -5,7 +5,7 @@ import { LiveError } from "./errors.js";
 import { adopt, emptyState, valueAt } from "./json.js";
 import { parseKey } from "./keys.js";
 import { keyOf, randomName } from "./names.js";
-import { change, changes } from "./state.js";
+import { changed, changes } from "./state.js";
 
 /** @typedef {import("./connect.js").Connection} Connection */
 /** @typedef {import("./host.js").Told} Told */
@@ -227,12 +227,12 @@ export class Page {
   }
 
   /** @param {Told} told */
-  #told({ changes: changed = [], rejected = [], overruled = [], everything, setAside, isOwn, status }) {
-    for (const { key, value } of changed) this.state = change(this.state, /** @type {string[]} */ (parseKey(key)), value === undefined ? value : adopt(value));
+  #told({ changes: found = [], rejected = [], overruled = [], everything, setAside, isOwn, status }) {
+    this.state = changed(this.state, found);
     this.setAside = setAside ?? this.setAside;
     this.status = status;
-    if (everything) this.#emit("reset", { changes: changed });
-    else if (changed.length > 0 && !isOwn) this.#emit("remote", { changes: changed });
+    if (everything) this.#emit("reset", { changes: found });
+    else if (found.length > 0 && !isOwn) this.#emit("remote", { changes: found });
     if (rejected.length > 0) this.#emit("rejected", { setAside: rejected });
     if (overruled.length > 0) this.#emit("overruled", { overruled });
     this.#stands(status);

@@ -6,6 +6,7 @@ import { EditError } from "./errors.js";
 import { Log, seqOf, wrote } from "./log.js";
 import { fold, obstacle, stands } from "./state.js";
 
+/** @typedef {import("./json.js").JsonObject} JsonObject */
 /** @typedef {import("./liftrelay.d.ts").Edit} Edit */
 /** @typedef {import("./liftrelay.d.ts").Entry} Entry */
 /** @typedef {import("./liftrelay.d.ts").Overruled} Overruled */
@@ -52,8 +53,8 @@ export class Replica {
   /** @type {Credentials | null} */
   credentials = null;
   log = new Log();
-  /** The log's state, and pending edits on top. */
-  state = this.log.state;
+  /** The log's state, and pending edits on top; null where it has to be made again. @type {JsonObject | null} */
+  #shown = null;
   /** By `localSeqNum`. @type {Map<number, Pending>} */
   pending = new Map();
   /** @type {Map<number, SetAside>} */
@@ -68,6 +69,15 @@ export class Replica {
   meet = null;
   /** The server's other history, while it is read. @type {Log | null} */
   rebuild = null;
+
+  /** What is shown: the log's state, and pending edits on top, as far as they can apply. */
+  get state() {
+    if (this.#shown === null) {
+      const fresh = new WeakSet();
+      this.#shown = [...this.pending.values()].reduce((state, pending) => show(state, pending, fresh), this.log.state);
+    }
+    return this.#shown;
+  }
 
   /** Where the next pull goes on. */
   get cursor() {
@@ -147,7 +157,7 @@ export class Replica {
     if (edited) this.#take(edited);
     if (answered) this.#heard(answered, news);
     for (const number of decided?.dropped ?? []) this.#forget(number);
-    if (decided) this.#show();
+    if (decided) this.#shown = null;
     return news;
   }
 
@@ -195,20 +205,18 @@ export class Replica {
     this.lastNumber = Math.max(this.lastNumber, first + edits.length - 1);
     if (insteadOf.length > 0) {
       insteadOf.forEach((number) => this.#forget(number));
-      this.#show();
+      this.#shown = null;
     }
+    let { state } = this;
+    const fresh = new WeakSet();
     for (const [place, edit] of edits.entries()) {
       const read = readEdit(edit);
-      const parentStood = stands(this.state, read.path.slice(0, -1)) && read.path.length > 1;
+      const parentStood = stands(state, read.path.slice(0, -1)) && read.path.length > 1;
       const pending = { number: first + place, read, after, group: first, acked: null, parentStood, shown: false };
       this.pending.set(pending.number, pending);
-      this.state = shown(this.state, pending);
+      state = show(state, pending, fresh);
     }
-  }
-
-  /** What is pending is put onto the log's state again, as far as it can apply. */
-  #show() {
-    this.state = [...this.pending.values()].reduce(shown, this.log.state);
+    this.#shown = state;
   }
 
   /**
@@ -232,7 +240,7 @@ export class Replica {
     }
     if (page) this.#page(page, news);
     this.#settle(news);
-    this.#show();
+    this.#shown = null;
   }
 
   /**
@@ -328,14 +336,15 @@ export function tellsTheHead(page) {
 
 /**
  * The state with a pending edit, if it would change it in the way its author meant.
- * @param {import("./json.js").JsonObject} state
+ * @param {JsonObject} state
  * @param {Pending} pending
+ * @param {import("./state.js").Fresh} fresh
  */
-function shown(state, pending) {
+function show(state, pending, fresh) {
   const { path, op } = pending.read;
   const isThere = stands(state, path);
   // A field of an object that is gone meanwhile must not bring back a ghost of it.
   const isFit = op === "create" ? !isThere : isThere || (op === "set" && (!pending.parentStood || stands(state, path.slice(0, -1))));
   pending.shown = isFit && obstacle(state, path, op) === "";
-  return pending.shown ? fold(state, pending.read) : state;
+  return pending.shown ? fold(state, pending.read, fresh) : state;
 }

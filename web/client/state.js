@@ -1,8 +1,8 @@
-// The state of a meet: the left fold of its log. Nothing is changed in place, so an older state stays what it was, and
-// what two states share need not be compared.
+// The state of a meet: the left fold of its log. Nothing that was handed out is changed in place, so an older state stays what it
+// was, and what two states share need not be compared.
 
-import { child, emptyState, INDEX, isContainer, isSame, valueAt } from "./json.js";
-import { keyText } from "./keys.js";
+import { adopt, child, emptyState, INDEX, isContainer, isSame, valueAt } from "./json.js";
+import { keyText, parseKey } from "./keys.js";
 
 /** @typedef {import("./json.js").Json} Json */
 /** @typedef {import("./json.js").JsonObject} JsonObject */
@@ -18,13 +18,19 @@ import { keyText } from "./keys.js";
  */
 
 /**
+ * What a row of folds has made and nobody has seen yet: it is changed in place.
+ * @typedef {WeakSet<object>} Fresh
+ */
+
+/**
  * The state behind an update that no obstacle keeps out.
  * @param {JsonObject} state
  * @param {Read} update
+ * @param {Fresh} [fresh]
  * @returns {JsonObject}
  */
-export function fold(state, { path, op, value }) {
-  return /** @type {JsonObject} */ (op === "remove" ? without(state, path, 0) : put(state, path, value, 0));
+export function fold(state, { path, op, value }, fresh = new WeakSet()) {
+  return /** @type {JsonObject} */ (op === "remove" ? without(state, path, 0, fresh) : put(state, path, value, 0, fresh));
 }
 
 /**
@@ -67,12 +73,14 @@ export function changes(before, after) {
 /**
  * Carries out what `changes` has found.
  * @param {JsonObject} state
- * @param {string[]} path
- * @param {Json | undefined} value
- * @returns {JsonObject}
+ * @param {Change[]} found
  */
-export function change(state, path, value) {
-  return value === undefined ? fold(state, { path, op: "remove", value: null }) : fold(state, { path, op: "set", value });
+export function changed(state, found) {
+  const fresh = new WeakSet();
+  return found.reduce((soFar, { key, value }) => {
+    const path = /** @type {string[]} */ (parseKey(key));
+    return fold(soFar, value === undefined ? { path, op: "remove", value: null } : { path, op: "set", value: adopt(value) }, fresh);
+  }, state);
 }
 
 /**
@@ -97,25 +105,27 @@ function compare(before, after, path, found) {
  * @param {string[]} path
  * @param {Json} value
  * @param {number} depth
+ * @param {Fresh} fresh
  * @returns {Json}
  */
-function put(place, path, value, depth) {
+function put(place, path, value, depth, fresh) {
   if (depth === path.length) return value;
-  return withChild(place, path[depth], put(child(place, path[depth]), path, value, depth + 1));
+  return withChild(place, path[depth], put(child(place, path[depth]), path, value, depth + 1, fresh), fresh);
 }
 
 /**
  * @param {Json} place
  * @param {string[]} path
  * @param {number} depth
+ * @param {Fresh} fresh
  * @returns {Json}
  */
-function without(place, path, depth) {
+function without(place, path, depth, fresh) {
   const next = child(place, path[depth]);
   if (next === undefined) return place;
-  if (depth + 1 < path.length) return withChild(place, path[depth], without(next, path, depth + 1));
+  if (depth + 1 < path.length) return withChild(place, path[depth], without(next, path, depth + 1, fresh), fresh);
   if (Array.isArray(place)) return place;
-  const copy = Object.assign(emptyState(), place);
+  const copy = /** @type {JsonObject} */ (freshCopy(place, fresh));
   delete copy[path[depth]];
   return copy;
 }
@@ -124,16 +134,25 @@ function without(place, path, depth) {
  * @param {Json | undefined} place
  * @param {string} segment
  * @param {Json} value
+ * @param {Fresh} fresh
  * @returns {Json}
  */
-function withChild(place, segment, value) {
-  if (Array.isArray(place)) {
-    const copy = [...place];
-    copy[Number(segment)] = value;
-    return copy;
-  }
-  const copy = Object.assign(emptyState(), place);
-  copy[segment] = value;
+function withChild(place, segment, value, fresh) {
+  const copy = freshCopy(place, fresh);
+  if (Array.isArray(copy)) copy[Number(segment)] = value;
+  else copy[segment] = value;
+  return copy;
+}
+
+/**
+ * A container that may be changed in place.
+ * @param {Json | undefined} place
+ * @param {Fresh} fresh
+ */
+function freshCopy(place, fresh) {
+  if (isContainer(place) && fresh.has(place)) return place;
+  const copy = Array.isArray(place) ? [...place] : Object.assign(emptyState(), place);
+  fresh.add(copy);
   return copy;
 }
 

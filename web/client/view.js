@@ -115,13 +115,14 @@ export class ViewSeat {
    */
   #take({ updatesRelayed, cursor, headSeqNum }) {
     const before = this.#state;
+    const fresh = new WeakSet();
     let last = seqOf(this.#cursor);
     for (const entry of updatesRelayed) {
       if (entry.serverSeqNum <= last) continue;
       if (entry.serverSeqNum > last + 1) return false;
       last = entry.serverSeqNum;
       const update = entry.opaque ? null : read(entry);
-      if (update && !obstacle(this.#state, update.path, update.op)) this.#state = fold(this.#state, update);
+      if (update && !obstacle(this.#state, update.path, update.op)) this.#state = fold(this.#state, update, fresh);
     }
     if (seqOf(cursor) > last) return false;
     if (seqOf(cursor) === last) this.#cursor = cursor;

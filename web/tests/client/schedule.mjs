@@ -4,6 +4,7 @@ import { meaning, Unfit } from "../../client/answer.js";
 import { editOf } from "../../client/edit.js";
 import { EditError } from "../../client/errors.js";
 import { Replica } from "../../client/replica.js";
+import { changed, changes } from "../../client/state.js";
 
 /** A replica, and what it has stored. */
 class Member {
@@ -52,10 +53,17 @@ class Member {
 export function play({ name, identity, steps }, equal) {
   const member = new Member();
   member.keep({ joined: identity });
+  // As a page has it: it is only told what has changed.
+  let copy = plain(member.replica.state);
   for (const [place, step] of steps.entries()) {
     const at = `${name}, step ${place + 1}`;
+    const before = member.replica.state;
+    const text = JSON.stringify(before);
     carryOut(member, step, (actual, expected) => equal(actual, expected, at));
     equal(standing(member.replica), step.then, at);
+    equal(JSON.stringify(before), text, `${at}: what was handed out was changed`);
+    copy = changed(copy, plain(changes(before, member.replica.state)));
+    equal(plain(copy), step.then.state, `${at}: a page's copy`);
   }
 }
 
