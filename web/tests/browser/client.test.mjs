@@ -120,6 +120,23 @@ test("an address of the hall's network is enough, and a WebSocket carries", { sk
   assert.deepEqual([storage, carrier, pending, lastNumber], ["indexeddb", "worker", 0, 1]);
 });
 
+test("the program serves it, and its own pages' policy lets it work", { skip, timeout: 120000 }, async () => {
+  const page = await context.newPage();
+  /** @type {string[]} */
+  const complaints = [];
+  page.on("console", (message) => void (message.type() === "error" && complaints.push(message.text())));
+  await page.goto(`${server.origin}/overlay/`);
+  await page.evaluate(async () => {
+    Object.assign(globalThis, { client: await import(`${location.origin}/web/client/liftrelay.js`), told: [] });
+  });
+  await create(page);
+  await push(page, "a", 1);
+  await settled(page);
+  await stands(page, "transport", "websocket");
+  assert.equal((await status(page)).carrier, "worker");
+  assert.deepEqual(complaints, []);
+});
+
 for (const [without, carriers] of [["", ["worker", "worker"]], ["SharedWorker", ["this-page", "this-page"]]]) {
   test(`two pages are one client with one stream, by a ${carriers[0]}`, { skip, timeout: 120000 }, async () => {
     const one = await newPage(without);
