@@ -1,6 +1,12 @@
 // Finds who holds the streams for this page: a shared worker, another page, or itself.
 
-/** @typedef {import("./host.js").Port & { close: () => void, onlost?: () => void }} Connection */
+/**
+ * @typedef {import("./host.js").Port & Lost} Connection
+ * @typedef {object} Lost
+ * @property {() => void} close
+ * @property {() => void} [onlost] whoever holds the stream is gone
+ * @property {boolean} [isToAnotherPage]
+ */
 
 /** A worker that has not answered by then will not. */
 const WORKER_MS = 3000;

@@ -179,7 +179,10 @@ export interface Events {
 
 /** The server or the client said no. */
 export class LiveError extends Error {
-  /** A code of the contract, or `edit`, `storage`, `unreachable`, `unreadable`. */
+  /**
+   * A code of the contract (`join-rejected`, `read-only`, …), or `edit` (it cannot be made), `storage` (it cannot be kept, or the
+   * meet is not here), `unreachable`, `unreadable`, `closed` (call again once the meet is open), `fault` (of the client).
+   */
   code: string;
   /** HTTP status; 0 where no server was asked. */
   status: number;

@@ -240,8 +240,8 @@ export class Page {
 
   /** @param {Status} status */
   #stands(status) {
-    this.status = status;
-    for (const listener of [...this.#subscribers]) attempt(listener, status);
+    this.status = this.#connection?.isToAnotherPage ? { ...status, carrier: "another-page" } : status;
+    for (const listener of [...this.#subscribers]) attempt(listener, this.status);
   }
 
   /**

@@ -49,6 +49,7 @@ function follow(channel, leader, name, say) {
   /** @type {Connection} */
   const connection = {
     onmessage: null,
+    isToAnotherPage: true,
     postMessage: (data) => say({ type: "ask", to: leader, data }),
     close: () => channel.close(),
   };

@@ -137,7 +137,7 @@ test("the program serves it, and its own pages' policy lets it work", { skip, ti
   assert.deepEqual(complaints, []);
 });
 
-for (const [without, carriers] of [["", ["worker", "worker"]], ["SharedWorker", ["this-page", "this-page"]]]) {
+for (const [without, carriers] of [["", ["worker", "worker"]], ["SharedWorker", ["this-page", "another-page"]]]) {
   test(`two pages are one client with one stream, by a ${carriers[0]}`, { skip, timeout: 120000 }, async () => {
     const one = await newPage(without);
     await create(one);
