@@ -42,6 +42,15 @@ export function editOf({ path, op, value }) {
 }
 
 /**
+ * A pending edit as it is sent.
+ * @param {import("./replica.js").Pending} pending
+ */
+export function updateOf({ number, read, after }) {
+  const { key, ...rest } = editOf(read);
+  return { updateKey: key, ...("value" in rest && { updateValue: rest.value }), ...(rest.op && { op: rest.op }), localSeqNum: number, afterServerSeqNum: after };
+}
+
+/**
  * Bytes that an edit takes in a body, at most.
  * @param {Read} read
  */

@@ -1,7 +1,8 @@
 // Keeps a replica in step: edits go out, news come in, and what the server has lost goes back, all by itself.
 
 import { meaning, Unfit } from "./answer.js";
-import { editOf } from "./edit.js";
+import { isNewer, lookAround } from "./around.js";
+import { updateOf } from "./edit.js";
 import { StoreError } from "./errors.js";
 import { Fault } from "./fault.js";
 import { Ladder } from "./ladder.js";
@@ -12,7 +13,6 @@ import { Retry } from "./retry.js";
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./liftrelay.d.ts").Link} Link */
-/** @typedef {import("./liftrelay.d.ts").OnlineLocation} OnlineLocation */
 /** @typedef {import("./replica.js").Pending} Pending */
 
 const WAIT_MS = 25000;
@@ -23,13 +23,15 @@ const SESSION_SETTLES_MS = 10000;
 /** For so long after an ack a log without its entry shows nothing but that this answer is older. */
 const LOSS_SHOWS_MS = 5000;
 const LOOK_AROUND_MS = 15000;
+/** A look that is so late has slept through; in hidden pages timers may be a minute late without. */
+const SLEPT_MS = 120000;
 /** Short polls: brisk for so long after something happened, and the pauses between them then. */
 const SHORT = { activeMs: 2000, leastMs: 250, mostMs: 60000 };
 
 export class Live {
   /** @type {{ link: Link, why: string }} */
   link = { link: "connecting", why: "" };
-  /** Who else is there. @type {{ locations: OnlineLocation[], viewers: number }} */
+  /** @type {import("./around.js").Around} */
   around = { locations: [], viewers: 0 };
   #core;
   #requests;
@@ -53,6 +55,7 @@ export class Live {
   #settling = Promise.resolve();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
+  #lookedAt = Date.now();
 
   /**
    * @param {Core} core opened
@@ -75,7 +78,7 @@ export class Live {
 
   /** Sets out; it goes on until it is closed. */
   start() {
-    this.#looking = setInterval(() => void this.#lookAround(), LOOK_AROUND_MS);
+    this.#looking = setInterval(() => this.#look(), LOOK_AROUND_MS);
     void this.#forEver(() => this.#pull());
     void this.#forEver(() => this.#push());
   }
@@ -225,8 +228,7 @@ export class Live {
     this.#cameThrough();
     const fault = need.reset ? await handBackAll(this.#core, this.#requests) : need.restoreAfter === undefined ? undefined : await handBack(this.#core, this.#requests, need.restoreAfter);
     if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
-    const version = this.#core.replica.credentials?.ticketVersion ?? Infinity;
-    if ((answer.ticketVersion ?? 0) > version) await this.#lookAround();
+    if (isNewer(answer.ticketVersion, this.#core.replica)) await this.#lookAround();
     // What was kept back while another history was read, or was lost, may go now.
     this.#edited();
   }
@@ -319,17 +321,21 @@ export class Live {
     return true;
   }
 
-  /** Who else is there, and whether there is a newer recovery ticket. Where that does not come now, it is asked for again. */
+  #look() {
+    const sinceMs = Date.now() - this.#lookedAt;
+    this.#lookedAt = Date.now();
+    if (sinceMs > SLEPT_MS) this.wake(true);
+    void this.#lookAround();
+  }
+
   async #lookAround() {
     if (this.link.link !== "up") return;
-    const info = await this.#requests.call("GET", "").catch(() => null);
-    if (info === null || this.#isClosed) return;
-    this.around = { locations: info.locations ?? [], viewers: info.viewers ?? 0 };
-    this.#changed();
-    const { recoveryTicket, ticketVersion } = info;
-    const isNewer = (/** @type {import("./replica.js").Credentials | null} */ known) => known !== null && recoveryTicket && ticketVersion > known.ticketVersion;
-    const renew = this.#core.change(({ credentials }) => (credentials && isNewer(credentials) ? [{ renewed: { ...credentials, recoveryTicket, ticketVersion } }] : []));
-    await renew.catch((error) => this.#breakOff(error));
+    try {
+      this.around = (await lookAround(this.#core, this.#requests)) ?? this.around;
+      if (!this.#isClosed) this.#changed();
+    } catch (error) {
+      this.#breakOff(/** @type {StoreError} */ (error));
+    }
   }
 
   /**
@@ -340,10 +346,4 @@ export class Live {
     if (this.link.link !== "closed") this.link = { link, why };
     this.#changed();
   }
-}
-
-/** @param {Pending} pending */
-function updateOf({ number, read, after }) {
-  const { key, value, op } = editOf(read);
-  return { updateKey: key, updateValue: value, op, localSeqNum: number, afterServerSeqNum: after };
 }

@@ -260,7 +260,10 @@ export class Page {
     this.#watch(globalThis, "online", wake(true));
     this.#watch(globalThis, "offline", wake(true));
     this.#watch(document, "resume", wake(true));
-    this.#watch(document, "visibilitychange", wake(false));
+    this.#watch(document, "visibilitychange", () => {
+      this.#lookedAt = Date.now();
+      wake(false)();
+    });
     this.#watch(globalThis, "pageshow", (event) => {
       if (/** @type {PageTransitionEvent} */ (event).persisted) wake(true)();
     });
@@ -282,7 +285,8 @@ export class Page {
   #look() {
     const sinceMs = Date.now() - this.#lookedAt;
     this.#lookedAt = Date.now();
-    if (sinceMs > SLEPT_MS) void this.#ask("wake", { isCutOff: true }).catch(() => {});
+    // Timers of hidden pages are late without any sleep.
+    if (sinceMs > SLEPT_MS && !document.hidden) void this.#ask("wake", { isCutOff: true }).catch(() => {});
     this.#unanswered += 1;
     if (this.#unanswered > 2 && this.#connection) this.#reattach(this.#connection);
     else this.#post({ id: 0, ask: "ping" });

@@ -1,7 +1,7 @@
 // Plays one golden schedule. Runs in node and in a browser.
 
 import { meaning, Unfit } from "../../client/answer.js";
-import { editOf } from "../../client/edit.js";
+import { updateOf } from "../../client/edit.js";
 import { EditError } from "../../client/errors.js";
 import { Replica } from "../../client/replica.js";
 import { changed, changes } from "../../client/state.js";
@@ -28,10 +28,7 @@ class Member {
     const batch = this.replica.batch();
     const upTo = batch[batch.length - 1]?.number ?? 0;
     if (upTo > this.replica.sent) this.keep({ sent: { upTo } });
-    return batch.map(({ number, read, after }) => {
-      const { key, value, op } = editOf(read);
-      return { updateKey: key, ...(value !== undefined && { updateValue: value }), ...(op && { op }), localSeqNum: number, afterServerSeqNum: after };
-    });
+    return batch.map(updateOf);
   }
 
   /** Whether the replica takes what `make` asks of it. @param {() => import("../../client/replica.js").Record} make */
