@@ -14,6 +14,7 @@ use super::reply::{Answer, not_found};
 #[exclude = "tests/*"]
 #[exclude = "package.json"]
 #[exclude = "vendor/README.md"]
+#[exclude = "client/README.md"]
 struct Web;
 
 const DOCS: &str = "docs.html";

@@ -24,8 +24,9 @@ const driver = await import("playwright-core").catch((error) => {
 /** Why the tests in a browser cannot run here; false where they can. */
 export const skip = driver ? false : "run npm ci in web/tests/browser first";
 
-export function launch() {
-  return driver.chromium.launch({ executablePath: CHROMIUM, args: FLAGS });
+/** @param {string[]} flags */
+export function launch(...flags) {
+  return driver.chromium.launch({ executablePath: CHROMIUM, args: [...FLAGS, ...flags] });
 }
 
 /**

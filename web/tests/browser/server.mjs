@@ -28,6 +28,10 @@ export class Server {
     return `${this.#scheme}//127.0.0.1:${this.#port}`;
   }
 
+  get dataFolder() {
+    return join(this.#folder, "data");
+  }
+
   /** On the port that it had before, if it had one. */
   async start() {
     this.#folder ||= await mkdtemp(join(tmpdir(), "liftrelay-pages-"));

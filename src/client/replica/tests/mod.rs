@@ -4,3 +4,4 @@ mod cases;
 mod chain;
 mod hall;
 mod property;
+mod schedules;

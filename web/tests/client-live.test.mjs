@@ -1,0 +1,287 @@
+// The client against the real server, over a way that fails on demand. No browser: what a browser adds is in `browser/`.
+
+import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
+import { afterEach, beforeEach, test } from "node:test";
+
+import { createMeet, joinMeet, LiveError, openMeet, viewMeet } from "../client/liftrelay.js";
+import { Server } from "./browser/server.mjs";
+import { Way } from "./client/way.mjs";
+
+const password = "ten characters";
+const locations = [{ locationName: "platform 1", priority: 2 }, { locationName: "desk", priority: 1 }];
+/** A black hole is noticed after two and a half heartbeats, or when a request's time is over. */
+const PATIENCE_MS = 60000;
+
+/** @type {Server} */
+let server;
+/** @type {Way} */
+let way;
+/** @type {import("../client/liftrelay.d.ts").View[]} */
+let opened = [];
+
+beforeEach(async () => {
+  server = await new Server().start();
+  way = await new Way(server.origin).start();
+});
+
+afterEach(async () => {
+  for (const meet of opened.splice(0)) meet.close();
+  await way.stop();
+  await server.remove();
+});
+
+/** @template {import("../client/liftrelay.d.ts").View} T @param {T} meet */
+function kept(meet) {
+  opened.push(meet);
+  return meet;
+}
+
+/** The desk over the way, and the platform, which overrules it, directly. */
+async function hall() {
+  const session = await createMeet({ server: way.origin, password, locationName: "desk", locations });
+  const desk = kept(await openMeet(session, { password }));
+  const platform = kept(await openMeet(await joinMeet({ server: server.origin, meetId: session.meetId, password, locationName: "platform 1" })));
+  await standing(desk, ({ link }) => link === "up");
+  await standing(platform, ({ link }) => link === "up");
+  return { desk, platform, session };
+}
+
+/**
+ * @param {import("../client/liftrelay.d.ts").View} meet
+ * @param {(status: import("../client/liftrelay.d.ts").Status) => boolean} isSo
+ */
+async function standing(meet, isSo) {
+  /** @type {() => void} */
+  let stop = () => {};
+  const reached = new Promise((resolve) => {
+    stop = meet.subscribe((status) => {
+      if (isSo(status)) resolve(undefined);
+    });
+  });
+  await within(reached, () => JSON.stringify(meet.status));
+  stop();
+}
+
+/**
+ * @param {import("../client/liftrelay.d.ts").View} meet
+ * @param {string} key
+ * @param {unknown} value
+ */
+const shows = (meet, key, value) => standing(meet, () => JSON.stringify(meet.get(key)) === JSON.stringify(value));
+
+/**
+ * @template T
+ * @param {Promise<T>} promise
+ * @param {() => string} otherwise
+ */
+async function within(promise, otherwise) {
+  /** @type {NodeJS.Timeout | undefined} */
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`does not come to it: ${otherwise()}`)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** With prototypes, as parsed JSON has them. @param {unknown} value */
+const plain = (value) => JSON.parse(JSON.stringify(value));
+
+/** @param {number} status @param {object} [headers] */
+const answer = (status, headers = {}) => (/** @type {unknown} */ _, /** @type {import("node:http").ServerResponse} */ response) => {
+  response.writeHead(status, { "Content-Type": "text/html", ...headers });
+  response.end("<html>");
+  return true;
+};
+
+test("edits and news go both ways, by a stream that needs no EventSource", async () => {
+  const { desk, platform } = await hall();
+  /** @type {object[]} */
+  const told = [];
+  platform.on("remote", ({ changes }) => told.push(...changes));
+  assert.deepEqual(await desk.push([{ key: "registration.entries[5003]", value: { name: "Ada", squatKg: [100] }, op: "create" }]), [1]);
+  assert.equal(desk.get("registration.entries[5003].name"), "Ada", "shown at once");
+  await shows(platform, "registration.entries[5003].name", "Ada");
+  await platform.push([{ key: "registration.entries[5003].squatKg[0]", value: 102.5 }]);
+  await shows(desk, "registration.entries[5003].squatKg", [102.5]);
+  assert.deepEqual(plain(told), [{ key: "registration", value: { entries: { 5003: { name: "Ada", squatKg: [100] } } } }], "not its own edit");
+  await standing(desk, ({ transport }) => transport === "sse");
+});
+
+test("one call is one commit, and an edit that cannot be made changes nothing", async () => {
+  const { desk } = await hall();
+  await desk.push([{ key: "a", value: 1 }, { key: "b", value: 2 }, { key: "c", value: 3 }]);
+  await desk.settled();
+  assert.deepEqual((await desk.log()).map(({ commit, updateKey }) => [commit, updateKey]), [[1, "a"], [1, "b"], [1, "c"]]);
+  const before = JSON.stringify(desk.state);
+  for (const wrong of [{ key: "a..b", value: 1 }, { key: "a.b", value: 1 }, { key: "d", op: "remove" }, { key: "d", value: NaN }, { key: "d", value: () => 1 }]) {
+    const edits = [{ key: "e", value: 1 }, /** @type {any} */ (wrong)];
+    await assert.rejects(desk.push(edits), (error) => error instanceof LiveError && error.code === "edit");
+  }
+  assert.equal(JSON.stringify(desk.state), before);
+});
+
+test("what was edited while the server was away is merged, and who loses is asked", async () => {
+  const { desk, platform } = await hall();
+  way.intercept = answer(503);
+  way.cut();
+  await standing(desk, ({ link }) => link === "down");
+  const [rejected] = [new Promise((resolve) => desk.on("rejected", resolve))];
+  await desk.push([{ key: "a", value: "desk" }]);
+  await desk.push([{ key: "b", value: "desk" }]);
+  await platform.push([{ key: "a", value: "platform" }]);
+  await platform.settled();
+  assert.deepEqual([desk.get("a"), desk.status.pending], ["desk", 2]);
+  way.intercept = () => false;
+  const told = /** @type {any} */ (await within(rejected, () => "nobody was asked"));
+  assert.deepEqual([told.setAside[0].edit.value, told.setAside[0].standing.value, told.setAside[0].code], ["desk", "platform", "overruled"]);
+  await shows(platform, "b", "desk");
+  assert.deepEqual([desk.get("a"), desk.setAside.length, desk.status.conflicts], ["platform", 1, 1]);
+  await desk.retry(told.setAside[0].number);
+  await shows(platform, "a", "desk");
+  assert.equal(desk.setAside.length, 0);
+});
+
+test("who is overruled later is told both values", async () => {
+  const { desk, platform } = await hall();
+  const overruled = new Promise((resolve) => desk.on("overruled", resolve));
+  await platform.push([{ key: "first", value: 1 }]);
+  await platform.settled();
+  await desk.push([{ key: "a", value: "desk" }]);
+  await desk.settled();
+  await platform.call("POST", "/updates", { updates: [{ updateKey: "a", updateValue: "platform", localSeqNum: 900, afterServerSeqNum: 1 }] });
+  const { overruled: [told] } = /** @type {any} */ (await within(overruled, () => "nobody was told"));
+  assert.deepEqual([told.old, told.new, told.locationName], ["desk", "platform", "platform 1"]);
+});
+
+test("a server that is killed costs pauses and nothing else", async () => {
+  const { desk, platform } = await hall();
+  await desk.push([{ key: "before", value: 1 }]);
+  await server.kill();
+  await desk.push([{ key: "while", value: 1 }]);
+  await Promise.all([standing(desk, ({ link }) => link === "down"), standing(platform, ({ link }) => link === "down")]);
+  await server.start();
+  await shows(platform, "while", 1);
+  await desk.settled();
+  assert.deepEqual(plain(platform.state), { before: 1, while: 1 });
+});
+
+test("a server that lost its data gets the meet back, sessions included", async () => {
+  const { desk, platform } = await hall();
+  await desk.push([{ key: "kept", value: 1 }]);
+  await shows(platform, "kept", 1);
+  await server.kill();
+  await rm(server.dataFolder, { recursive: true });
+  await platform.push([{ key: "later", value: 1 }]);
+  await server.start();
+  await shows(desk, "later", 1);
+  await Promise.all([desk.settled(), platform.settled()]);
+  assert.deepEqual([plain(desk.state), desk.status.lastNumber, desk.status.meet], [{ kept: 1, later: 1 }, 2, "live"]);
+});
+
+for (const [status, headers] of /** @type {[number, object][]} */ ([[503, { "Retry-After": "1" }], [502, {}], [429, {}], [404, {}]])) {
+  test(`one ${status} in between never ends it`, async () => {
+    const { desk, platform } = await hall();
+    let left = 3;
+    way.intercept = (request, response) => {
+      left -= 1;
+      return left >= 0 && answer(status, headers)(request, response);
+    };
+    way.cut();
+    await desk.push([{ key: "a", value: status }]);
+    await shows(platform, "a", status);
+    await platform.push([{ key: "b", value: status }]);
+    await shows(desk, "b", status);
+    assert.equal(desk.setAside.length, 0);
+  });
+}
+
+for (const body of ["{}", '{"updatesRelayed":[{}],"updateAcks":{},"cursor":7}', "[]", "null", "{"]) {
+  test(`${body} in the server's place is no answer, and no reason to hurry`, async () => {
+    const { desk, platform } = await hall();
+    way.intercept = (_, response) => Boolean(response.writeHead(200, { "Content-Type": "application/json" }).end(body));
+    way.cut();
+    await desk.push([{ key: "a", value: 1 }]);
+    await standing(desk, ({ link }) => link === "down");
+    const before = way.asked.length;
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    assert.ok(way.asked.length - before < 60, `${way.asked.length - before} requests in 1.5 s`);
+    way.intercept = () => false;
+    await shows(platform, "a", 1);
+    assert.equal(desk.setAside.length, 0);
+  });
+}
+
+test("a session that has ended buys one new one where the password is known, and says so where it is not", async () => {
+  const { desk, platform } = await hall();
+  await Promise.all([desk, platform].map((meet) => meet.call("DELETE", "/session")));
+  await standing(platform, ({ link }) => link === "refused");
+  await desk.push([{ key: "a", value: 1 }]);
+  await desk.settled();
+  assert.equal(way.asked.filter((asked) => asked.endsWith("/sessions")).length, 1);
+});
+
+test("a way that cuts held requests and streams is found out, and carries", async () => {
+  const { desk, platform } = await hall();
+  way.intercept = (request, response) => {
+    if (request.url?.includes("/events")) return answer(502)(request, response);
+    if (!request.url?.includes("wait=") || request.url.includes("wait=0&")) return false;
+    setTimeout(() => response.destroy(), 800);
+    return true;
+  };
+  way.cut();
+  await standing(desk, ({ transport, link }) => transport === "short-poll" && link === "up");
+  await platform.push([{ key: "a", value: 1 }]);
+  await shows(desk, "a", 1);
+});
+
+test("a way that holds streams back delays no news", async () => {
+  const { desk, platform } = await hall();
+  way.holdsBack = true;
+  way.cut();
+  /** @type {string[]} */
+  const carried = [];
+  desk.subscribe(({ transport }) => carried.push(transport));
+  const isLeft = () => carried.lastIndexOf("long-poll") > carried.indexOf("sse") && carried.includes("sse");
+  for (let number = 1; number <= 20 && !isLeft(); number += 1) {
+    await standing(desk, ({ link }) => link === "up");
+    const since = Date.now();
+    await platform.push([{ key: "a", value: number }]);
+    await shows(desk, "a", number);
+    assert.ok(Date.now() - since < 10000, "requests bring it, not the watchdog of a stream");
+    await new Promise((resolve) => setTimeout(resolve, 1100));
+  }
+  assert.ok(isLeft(), carried.join(" "));
+});
+
+test("a finished meet takes no more edits and says so", async () => {
+  const { desk, platform } = await hall();
+  await platform.call("POST", "/finish", {});
+  await standing(desk, ({ meet }) => meet === "finished");
+  await assert.rejects(desk.push([{ key: "a", value: 1 }]), /finished/);
+});
+
+test("a view key shows the meet without its private parts, and edits nothing", async () => {
+  const { desk, session } = await hall();
+  await desk.push([{ key: "registration.entries[7]", value: { name: "Ada", memberId: "secret" } }]);
+  const { viewKey } = /** @type {any} */ (await desk.call("POST", "/view-keys", { label: "stream" }));
+  const view = kept(await viewMeet({ server: way.origin, meetId: session.meetId, viewKey }));
+  await shows(view, "registration.entries[7]", { name: "Ada" });
+  await desk.push([{ key: "registration.entries[7].memberId", value: "other" }, { key: "registration.entries[7].name", value: "Bo" }]);
+  await shows(view, "registration.entries[7]", { name: "Bo" });
+  await assert.rejects(/** @type {any} */ (view).push([{ key: "a", value: 1 }]), (error) => error instanceof LiveError && error.code === "read-only");
+  way.cut();
+  await desk.push([{ key: "more", value: 1 }]);
+  await shows(view, "more", 1);
+});
+
+test("a meet that is left is over for this browser", async () => {
+  const { desk } = await hall();
+  await desk.leave();
+  assert.equal(desk.status.link, "closed");
+  await assert.rejects(desk.push([{ key: "a", value: 1 }]), /closed/);
+});
