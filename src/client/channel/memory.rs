@@ -84,6 +84,8 @@ pub enum Trouble {
     Doubled,
     /// The server, or something before it, asks to come back later.
     Busy(u16),
+    /// Something on the way answers in the server's place, with a page of its own.
+    Page(u16),
     /// It takes longer.
     Slow(Duration),
     /// It goes well.
@@ -281,6 +283,7 @@ impl MemoryChannel {
         let trouble = lock(&self.troubles).pop_front().unwrap_or(Trouble::None);
         match trouble {
             Trouble::LostRequest => Err(gone("the request was lost")),
+            Trouble::Page(status) => Err(Fault::Refused { code: None, status, detail: "log in to the hall's network".to_owned() }),
             Trouble::Busy(status) => Err(Fault::Busy { retry_after: None, status, detail: "come back later".to_owned() }),
             Trouble::LostReply => {
                 call();

@@ -51,6 +51,8 @@ pub(super) struct Driver {
     pub(super) has_asked: bool,
     /// When the last ack was heard.
     acked_at: Option<Instant>,
+    /// When edits were refused by something that is not our server.
+    refused_at: Option<Instant>,
     /// When the session was last replaced.
     pub(super) renewed: Option<Instant>,
 }
@@ -84,6 +86,7 @@ impl Driver {
             batch_max: BATCH_MAX_UPDATES,
             has_asked: false,
             acked_at: None,
+            refused_at: None,
             renewed: None,
         }
     }
@@ -108,7 +111,12 @@ impl Driver {
             };
             let core = Arc::clone(&self.core);
             let done = tokio::select! {
-                answer = answered(&mut pushing) => self.finish(&mut pushing, answer).await,
+                answer = answered(&mut pushing) => {
+                    let done = self.finish(&mut pushing, answer).await;
+                    // A held pull would be long in telling whether the server is in reach.
+                    pulling = pulling.filter(|_| !self.is_in_doubt());
+                    done
+                }
                 answer = answered(&mut pulling) => self.finish(&mut pulling, answer).await,
                 () = core.wake.notified() => {
                     self.note_edits();
@@ -263,7 +271,7 @@ impl Driver {
     fn doubt_loss(&mut self, answer: &mut Answer) {
         let Answer::Done(reply) = answer else { return };
         if !reply.acks.is_empty() {
-            self.acked_at = Some(Instant::now());
+            (self.acked_at, self.refused_at) = (Some(Instant::now()), None);
         }
         if let Some(page) = &mut reply.page
             && self.acked_at.is_some_and(|at| at.elapsed() < LOSS_SHOWS)
@@ -309,9 +317,9 @@ impl Driver {
             Fault::NotAuthorised(_) | Fault::Refused { code: Some(Code::ReadOnly | Code::JoinRejected), .. } => {
                 return self.let_in_again().await;
             }
-            Fault::Refused { .. } => match sent {
-                Some(sent) => return self.refused(sent, &fault).await,
-                None => self.failures += 1,
+            Fault::Refused { code, .. } => match sent {
+                Some(sent) if code.is_some() || self.gets_through() => return self.refused(sent, &fault).await,
+                _ => self.failures += 1,
             },
             _ => self.failures += 1,
         }
@@ -324,13 +332,24 @@ impl Driver {
         Ok(())
     }
 
+    /// A page that asks to log in to the hall's network refuses everything, and passes; a filter that dislikes what is in an
+    /// edit refuses that alone. Which of them it is shows where the server was heard since the first refusal.
+    fn gets_through(&mut self) -> bool {
+        self.refused_at.get_or_insert_with(Instant::now);
+        !self.is_in_doubt()
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.refused_at.is_some_and(|first| self.core.status.borrow().heard_at.is_none_or(|heard| heard <= first))
+    }
+
     /// A batch was refused as a whole: its parts go by themselves, until the one that is wrong is alone. That one is set aside.
     async fn refused(&mut self, sent: Outgoing, fault: &Fault) -> Result<(), LiveError> {
         if sent.push.updates.len() > 1 {
             self.batch_max = sent.push.updates.len() / 2;
             return Ok(());
         }
-        self.batch_max = BATCH_MAX_UPDATES;
+        (self.batch_max, self.refused_at) = (BATCH_MAX_UPDATES, None);
         let refused: Vec<_> = sent.push.updates.iter().map(|update| update.local_seq_num).collect();
         let reason = fault.to_string();
         let refuse = move |number| Refused { number, reason: reason.clone(), code: None, standing: None };

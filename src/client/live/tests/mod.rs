@@ -6,16 +6,20 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::*;
 use crate::client::channel::collection::ChannelCollection;
 use crate::client::channel::memory::{MemoryChannel, MemoryServer, Trouble};
+use crate::client::channel::{Answer, Fault, Link as ChannelLink, Pull, Push, RestorePage};
 use crate::client::replica::chain::Decision;
 use crate::client::replica::{Identity, Record};
 use crate::client::schedule::ManualScheduler;
 use crate::client::store::{FileStore, MemoryStore};
 use crate::meet::limits::CLIENT_RETRY_MAX;
+use crate::wire::reply::ReceivedRestored;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -87,6 +91,70 @@ async fn edits_reach_the_others_at_once() {
 }
 
 /// Where nobody writes, a held pull would come back only when its time is up.
+#[tokio::test(start_paused = true)]
+async fn a_page_that_asks_to_log_in_to_the_hall_costs_no_edit() {
+    let server = MemoryServer::new();
+    let desk = join(&server, "desk", 10);
+    desk.settled().await;
+    for status in [401, 403, 404, 407] {
+        desk.channel.trouble([Trouble::Page(status); 12]);
+        desk.set("lot", u64::from(status)).await;
+        desk.settled().await;
+    }
+    assert!(desk.live.read(|replica| replica.set_aside().is_empty()));
+    all_settled(&server, &[&desk]).await;
+}
+
+/// Refuses edits in which it finds a word, and nothing else.
+struct Filter(Arc<MemoryChannel>);
+
+impl Filter {
+    fn dislikes(push: &Push) -> bool {
+        push.updates.iter().any(|update| update.update_value.as_ref().is_some_and(|value| value.get().contains("<script")))
+    }
+}
+
+impl Channel for Filter {
+    fn push(&self, push: Push) -> BoxFuture<'_, Result<Answer, Fault>> {
+        if Filter::dislikes(&push) {
+            return std::future::ready(Err(Fault::Refused { code: None, status: 403, detail: "forbidden".to_owned() })).boxed();
+        }
+        self.0.push(push)
+    }
+
+    fn pull(&self, pull: Pull) -> BoxFuture<'_, Result<Answer, Fault>> {
+        self.0.pull(pull)
+    }
+
+    fn sync(&self, push: Push, pull: Pull) -> BoxFuture<'_, Result<Answer, Fault>> {
+        if push.updates.is_empty() { self.0.sync(push, pull) } else { self.push(push) }
+    }
+
+    fn restore(&self, page: RestorePage) -> BoxFuture<'_, Result<ReceivedRestored, Fault>> {
+        self.0.restore(page)
+    }
+
+    fn link(&self) -> ChannelLink {
+        self.0.link()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_filter_on_the_way_refuses_is_set_aside_alone() {
+    let server = MemoryServer::new();
+    let mut store = MemoryStore::default();
+    store.append(&[Record::Joined(identity("desk", "desk"))]).unwrap();
+    let way = Arc::new(Filter(Arc::new(server.channel("desk", "desk", 10))));
+    let live = Live::start(Box::new(store), way, Options::default()).unwrap();
+    let edits = ["\"Ada\"", "\"<script>\"", "\"Bela\""];
+    for (number, name) in edits.iter().enumerate() {
+        live.edit(vec![Edit::set(&format!("names[{number}]"), name).unwrap()]).await.unwrap();
+    }
+    timeout(PATIENCE, live.settled()).await.unwrap();
+    assert_eq!(server.state().canonical(), r#"{"names":{"0":"Ada","2":"Bela"}}"#);
+    assert_eq!(live.read(|replica| replica.set_aside().len()), 1);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_quiet_meet_is_known_to_be_in_reach_at_once() {
     let server = MemoryServer::new();

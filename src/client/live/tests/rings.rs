@@ -2,14 +2,12 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use futures_util::future::BoxFuture;
 use proptest::prelude::*;
 
 use super::*;
-use crate::client::channel::{Answer, Fault, Link as ChannelLink, Pull, Push, RestorePage, Update};
+use crate::client::channel::Update;
 use crate::meet::chain::Cursor;
 use crate::meet::update::{Mode, Op};
-use crate::wire::reply::ReceivedRestored;
 
 /// A way that counts what is sent on it.
 struct Counted {
