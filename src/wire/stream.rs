@@ -10,7 +10,7 @@ use super::message::Message;
 use super::sse::{self, SseEvent};
 
 /// How a stream is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// `text/event-stream`
     Sse,
