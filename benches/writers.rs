@@ -41,6 +41,21 @@ const KEYS: u64 = 20;
 /// After that it is not settled and says so.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What the columns say.
+const LEGEND: &str = "
+Each row is a meet of its own. On own keys nothing should be refused; on one key all have the same priority, so that the
+first of two who have not seen each other wins.
+
+  made      updates that the writers made in the time
+  in log    entries that came of them: of those of one key that had not been sent yet, only the last goes
+  refused   updates that somebody overruled
+  stales    atomic batches that were late: ifHead named a head that had moved
+  again     updates that were sent more than once, after a stale, a refusal of their batch or a fault
+  equal     milliseconds from the last update until all replicas have the server's state, compared by its hash
+  requests  what carried updates, for each update made; a message of a WebSocket is one as well
+  B up      bytes from the writers, B down to all of them, for each update made, TCP payload
+";
+
 /// How writers send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -312,10 +327,11 @@ async fn row(writers: u64, rate: u64, seconds: u64, (way, name): (Way, &str)) {
 
 #[tokio::main]
 async fn main() {
+    println!("{LEGEND}");
     let seconds = std::env::var("SECONDS").ok().and_then(|seconds| seconds.parse().ok()).unwrap_or(10);
     println!(
         "{:>7} {:>4} {:<32} {:>7} {:>7} {:>7} {:>6} {:>6} {:>8} {:>8} {:>7} {:>8}",
-        "writers", "a s", "how", "made", "in log", "refused", "stales", "again", "equal ms", "requests", "B up", "B down"
+        "writers", "a s", "how", "made", "in log", "refused", "stales", "again", "equal", "requests", "B up", "B down"
     );
     for (writers, rate) in SIZES {
         for way in Way::ALL {

@@ -51,7 +51,7 @@ export class Follower {
   constructor(reader, page) {
     this.#reader = reader;
     this.#page = page;
-    window.setInterval(() => this.#watch(), WATCH_MS);
+    self.setInterval(() => this.#watch(), WATCH_MS);
   }
 
   /** Opens the stream now, in place of one that may be open. */
@@ -68,7 +68,7 @@ export class Follower {
   }
 
   #drop() {
-    window.clearTimeout(this.#timer);
+    self.clearTimeout(this.#timer);
     this.#source?.close();
     this.#source = null;
     this.#turn += 1;
@@ -143,7 +143,7 @@ export class Follower {
 
   /** @param {number} atLeastMs */
   #openIn(atLeastMs) {
-    this.#timer = window.setTimeout(() => void this.open(), atLeastMs * (1 + Math.random() / 2));
+    this.#timer = self.setTimeout(() => void this.open(), atLeastMs * (1 + Math.random() / 2));
   }
 
   #watch() {

@@ -11,6 +11,7 @@ use serde::Serialize;
 use crate::client::doctor::{Diagnosis, Evidence, Outcome, Reader, Sight, Visit, diagnose, examine, told};
 use crate::meet::id::MeetId;
 
+use super::proxy::ProxyText;
 use super::{Exit, print, tell};
 
 /// Options of `liftrelay doctor`.
@@ -33,8 +34,8 @@ pub(super) struct DoctorArgs {
     ca_file: Option<PathBuf>,
 
     /// Go through this proxy [default: HTTP_PROXY and HTTPS_PROXY, but not for this machine]
-    #[arg(long, env = "LIFTRELAY_PROXY", value_name = "URL", hide_env_values = true, value_parser = address)]
-    proxy: Option<Url>,
+    #[arg(long, env = "LIFTRELAY_PROXY", value_name = "URL", hide_env_values = true)]
+    proxy: Option<ProxyText>,
 
     /// How long answers are held, to see what becomes of them; idle limits above it are not found
     #[arg(long, value_name = "SECONDS", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=25))]
@@ -78,7 +79,8 @@ fn visit(args: &DoctorArgs) -> Result<Visit, String> {
     let read = |file: &PathBuf| std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()));
     let root_certificate = args.ca_file.as_ref().map(read).transpose()?;
     let hold = Duration::from_secs(args.hold);
-    Ok(Visit { server: args.server.clone(), proxy: args.proxy.clone(), root_certificate, reader, hold })
+    let proxy = args.proxy.as_ref().map(ProxyText::url).transpose()?;
+    Ok(Visit { server: args.server.clone(), proxy, root_certificate, reader, hold })
 }
 
 fn wrong(problem: &str) -> Exit {

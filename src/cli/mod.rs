@@ -8,6 +8,7 @@ mod demo;
 mod doctor;
 mod greet;
 mod logging;
+mod proxy;
 mod reload;
 mod serve;
 mod server_key;

@@ -7,6 +7,17 @@ use crate::meet::limits::{CLIENT_RETRY_MAX, CLIENT_RETRY_MIN};
 use super::channel::Fault;
 
 /// Counts failed attempts in a row and chooses pauses with full jitter: a hall that comes back must not come back all at once.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::{channel::Fault, retry::{Retry, random}};
+///
+/// let (mut retry, fault) = (Retry::default(), Fault::Unreachable("the cable is out".to_owned()));
+/// assert!(retry.pause(&fault, random()) <= Duration::from_millis(500));
+/// assert!(retry.pause(&fault, random()) <= Duration::from_secs(1));
+/// retry.succeeded();
+/// assert!(retry.pause(&fault, random()) <= Duration::from_millis(500));
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Retry {
     failed: u32,

@@ -96,6 +96,19 @@ impl FromRequestParts<Arc<App>> for Access {
     }
 }
 
+/// Somebody who may read the meet that their token names, where the path names none.
+pub(super) struct Reader(pub(super) Access);
+
+impl FromRequestParts<Arc<App>> for Reader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Reader, Problem> {
+        let params = Params::from_request_parts(parts, app).await?;
+        let token = credentials(&parts.headers, &params)?.ok_or_else(no_token)?;
+        Access::open(app, token).await?.on(parts.extensions.get()).map(Reader)
+    }
+}
+
 /// Somebody who may write.
 pub(super) struct Editor {
     pub(super) access: Access,

@@ -6,6 +6,7 @@ mod budget;
 mod cors;
 mod demo;
 mod events;
+mod feed;
 mod finish;
 mod health;
 mod lanes;

@@ -17,6 +17,25 @@ use super::reply::{Answer, not_found};
 struct Web;
 
 const DOCS: &str = "docs.html";
+const OVERLAY: &str = "overlay/page.html";
+const OVERLAYS: &str = "overlay/list.html";
+
+/// What `/overlay/{element}` can show; `web/overlay/elements.js` has the same names, and a test holds the two together.
+pub(super) const ELEMENTS: &[&str] = &[
+    "lower-third",
+    "attempts",
+    "up-next",
+    "leaderboard",
+    "lights",
+    "clock",
+    "board",
+    "order",
+    "warm-up",
+    "break",
+    "sponsors",
+    "status",
+    "all",
+];
 
 /// The contract in machine form.
 pub const OPENAPI: &str = include_str!("../../openapi.yaml");
@@ -27,6 +46,12 @@ pub(super) const POLICY: &str = "default-src 'none'; script-src 'self'; style-sr
 /// The same with inline styles, which the renderer of the API page cannot do without. It shows nothing that people entered.
 const DOCS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/// The same for what goes on air: fonts of our own, and a place in the list of overlays.
+const OVERLAY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'";
+
+/// The same for the list of overlays, which shows them in frames.
+const OVERLAYS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
 /// `GET /`
 pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
     page("index.html", uri, &headers).await
@@ -35,6 +60,19 @@ pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
 /// `GET /overlay/`: shows one meet; which one and with what key its own URL tells the page.
 pub(super) async fn overlay(uri: Uri, headers: HeaderMap) -> Answer {
     page("overlay.html", uri, &headers).await
+}
+
+/// `GET /overlay/{element}`: one element of a broadcast; the page reads from its own URL which one, and everything else.
+pub(super) async fn element(LastPart(element): LastPart, uri: Uri, headers: HeaderMap) -> Answer {
+    if !ELEMENTS.contains(&element.as_str()) {
+        return Err(not_found(uri).await);
+    }
+    page(OVERLAY, uri, &headers).await
+}
+
+/// `GET /overlays`: every overlay with its address.
+pub(super) async fn overlays(uri: Uri, headers: HeaderMap) -> Answer {
+    page(OVERLAYS, uri, &headers).await
 }
 
 /// `GET /docs`: the contract as a page.
@@ -71,15 +109,21 @@ fn file(path: &str, request: &HeaderMap) -> Option<Response> {
 }
 
 fn policy(path: &str) -> &'static str {
-    if path == DOCS { DOCS_POLICY } else { POLICY }
+    match path {
+        DOCS => DOCS_POLICY,
+        OVERLAY => OVERLAY_POLICY,
+        OVERLAYS => OVERLAYS_POLICY,
+        _ => POLICY,
+    }
 }
 
 fn content_type(path: &str) -> &'static str {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("html") => "text/html; charset=utf-8",
         Some("css") => "text/css; charset=utf-8",
-        Some("js") => "text/javascript; charset=utf-8",
+        Some("js" | "mjs") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
         Some("json") => "application/json",
         Some("txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",

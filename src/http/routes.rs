@@ -10,14 +10,17 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket, state,
-    updates, view_keys,
+    App, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket,
+    state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
 pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
+    "/overlay/{element}",
+    "/overlays",
+    "/feed/{file}",
     "/web/{path}",
     "/docs",
     "/problems/",
@@ -87,6 +90,9 @@ fn table() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
+        .route("/overlay/{element}", get(pages::element))
+        .route("/overlays", get(pages::overlays))
+        .route("/feed/{file}", get(feed::feed))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))

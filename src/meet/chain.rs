@@ -112,6 +112,15 @@ impl<'de> Deserialize<'de> for ChainValue {
 pub struct ChainTag([u8; 4]);
 
 /// A place in a log as clients name it: `<serverSeqNum>-<8 hex of the chain there>`, or a bare number.
+///
+/// ```
+/// use liftrelay::meet::chain::Cursor;
+///
+/// let cursor: Cursor = "431-9f3ac2d1".parse()?;
+/// assert_eq!((cursor.seq, cursor.to_string()), (431, "431-9f3ac2d1".to_owned()));
+/// assert_eq!("0".parse::<Cursor>()?, Cursor::START);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// The last entry that its holder has.

@@ -12,6 +12,16 @@ use super::value::Value;
 use super::word::word;
 
 /// An entry's members, declared in canonical order: serialising them gives canonical JSON (RFC 8785).
+///
+/// ```
+/// use liftrelay::meet::entry::EntryFields;
+///
+/// let relayed = r#"{"at":"2026-05-01T09:30:00.000Z","clientId":"laptop","commit":7,"localSeqNum":1,"locationName":"desk",
+///     "priority":1,"serverSeqNum":7,"updateKey":"lot","updateValue":4}"#;
+/// let entry: EntryFields = serde_json::from_str(relayed)?;
+/// assert_eq!((entry.server_seq_num, &*entry.update_key, entry.update_value.get()), (7, "lot", "4"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EntryFields {

@@ -4,6 +4,14 @@ use std::fmt;
 use std::str::FromStr;
 
 /// The id of a meet: nine digits, shown as `123-456-789`.
+///
+/// ```
+/// use liftrelay::meet::id::MeetId;
+///
+/// let id: MeetId = "123-456-789".parse()?;
+/// assert_eq!((id.digits(), id.to_string()), ("123456789".to_owned(), "123-456-789".to_owned()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct MeetId(u32);
 

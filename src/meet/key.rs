@@ -64,6 +64,16 @@ fn is_name_char(c: char) -> bool {
 }
 
 /// A key: at least one segment, with its canonical text.
+///
+/// ```
+/// use liftrelay::meet::key::Key;
+///
+/// let key = Key::parse(r#"registration["entries"][5003].name"#)?;
+/// assert_eq!(key.as_str(), "registration.entries[5003].name");
+/// assert!(key.overlaps(&Key::parse("registration")?));
+/// assert!(Key::parse("registration..name").is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
     text: Box<str>,

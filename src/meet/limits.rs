@@ -65,8 +65,9 @@ pub const CLIENTS_MAX: usize = 100_000;
 pub const PAGE_DEFAULT_ENTRIES: usize = 1_000;
 /// Largest `limit`; a page never splits a commit, so it can be passed by one batch.
 pub const PAGE_MAX_ENTRIES: usize = 10_000;
-/// Bytes of entries after which a page ends early, so that one reply cannot hold a whole huge log.
-pub const PAGE_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Bytes of entries in a page of more than one commit: a client that hands the log back can prove it only where pages ended,
+/// so what lies between two ends has to fit into one body.
+pub const PAGE_MAX_BYTES: usize = 3 * 1024 * 1024;
 /// Longest `wait`: below the idle limit of every common proxy (30 s and up).
 pub const WAIT_MAX: Duration = Duration::from_secs(25);
 /// Longest `maxSeconds`: a day, longer than any meet session streams.
@@ -223,3 +224,5 @@ pub const CLIENT_RETRY_MAX: Duration = Duration::from_secs(5);
 pub const CLIENT_STAYS_ACTIVE: Duration = Duration::from_secs(2);
 /// Longest pause between short polls of a client for which nothing happens.
 pub const CLIENT_IDLE_PAUSE_MAX: Duration = Duration::from_secs(60);
+/// A member that has not heard the authority for so long does not speak for it: twice what a quiet one on short polls takes.
+pub const CLIENT_CARRIES_FOR: Duration = Duration::from_secs(120);

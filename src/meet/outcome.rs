@@ -9,6 +9,14 @@ use super::entry::Entry;
 use super::update::{Fingerprint, Writer};
 
 /// Why one update was refused: a closed list (wire contract, section 8).
+///
+/// ```
+/// use liftrelay::meet::outcome::UpdateCode;
+///
+/// assert!(UpdateCode::Overruled.is_conflict(), "another client is the reason");
+/// assert!(!UpdateCode::InvalidValue.is_conflict(), "the update itself is");
+/// assert_eq!(UpdateCode::Overruled.as_str(), "overruled");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum UpdateCode {
@@ -77,6 +85,14 @@ impl UpdateCode {
 }
 
 /// An update took effect, now or earlier.
+///
+/// ```
+/// use liftrelay::meet::outcome::Ack;
+///
+/// let ack: Ack = serde_json::from_str(r#"{"localSeqNum":1,"serverSeqNum":7,"overrules":[5]}"#)?;
+/// assert_eq!((ack.local_seq_num, ack.server_seq_num, ack.duplicate, &ack.overrules[..]), (Some(1), 7, false, &[5][..]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Ack {

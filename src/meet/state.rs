@@ -5,6 +5,17 @@ use super::update::Op;
 use super::value::{Object, Value, hash_hex};
 
 /// Everything that stands, as one tree.
+///
+/// ```
+/// use liftrelay::meet::{key::Key, state::State, value::Value};
+///
+/// let (mut state, key) = (State::default(), Key::parse("meet.name")?);
+/// state.fold(&key, Some(Value::parse("\"Spring Open\"")?));
+/// assert_eq!(state.get(&key).map(Value::canonical).as_deref(), Some("\"Spring Open\""));
+/// state.fold(&key, None);
+/// assert_eq!(state.canonical(), r#"{"meet":{}}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct State(Value);
 

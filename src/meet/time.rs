@@ -10,6 +10,15 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// An instant in UTC with milliseconds, written as RFC 3339: `2026-05-01T09:30:00.000Z`.
 ///
 /// Ordering decides when a session has expired and nothing else: the log's order is its numbers.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::meet::time::Timestamp;
+///
+/// let start = Timestamp::from_millis(1_777_627_800_000);
+/// assert_eq!(start.to_string(), "2026-05-01T09:30:00.000Z");
+/// assert_eq!(start.plus(Duration::from_secs(90)).since(start).as_secs(), 90);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Timestamp(i64);
 

@@ -10,6 +10,14 @@ use super::outcome::UpdateCode;
 use super::value::Value;
 
 /// What an update does at its key.
+///
+/// ```
+/// use liftrelay::meet::update::Op;
+///
+/// assert_eq!(serde_json::from_str::<Op>("\"create\"")?, Op::Create);
+/// assert!(Op::default().is_set());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Op {
@@ -48,6 +56,14 @@ pub struct Writer {
 }
 
 /// How the updates of a batch hang together.
+///
+/// ```
+/// use liftrelay::meet::update::Mode;
+///
+/// assert_eq!(Mode::default(), Mode::Each);
+/// assert_eq!(serde_json::to_string(&Mode::Atomic)?, "\"atomic\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {

@@ -12,6 +12,15 @@ use super::key::{FORBIDDEN_NAME, Segment};
 use super::limits::{NESTING_MAX, VALUE_MAX_BYTES};
 
 /// A JSON value. Two are equal when their canonical texts are.
+///
+/// ```
+/// use liftrelay::meet::value::Value;
+///
+/// let value = Value::parse(r#"{ "name": "Erin", "lot": 4.0 }"#)?;
+/// assert_eq!(value.canonical(), r#"{"lot":4,"name":"Erin"}"#);
+/// assert_eq!(Value::parse("12.50")?, Value::Number(12.5));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     /// `null`, a value like any other.

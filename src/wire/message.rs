@@ -77,6 +77,13 @@ impl Message {
 }
 
 /// Life of a meet, as clients see it.
+///
+/// ```
+/// use liftrelay::wire::message::Status;
+///
+/// assert_eq!(serde_json::to_string(&Status::Recovering)?, "\"recovering\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {

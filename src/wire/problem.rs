@@ -8,6 +8,13 @@ use crate::meet::outcome::{Ack, Rejection};
 use super::message::{News, ServerPull, text};
 
 /// Why a request was refused: a closed list (wire contract, section 8).
+///
+/// ```
+/// use liftrelay::wire::problem::Code;
+///
+/// let facts = Code::Overloaded.facts();
+/// assert_eq!((facts.code, facts.status, facts.retry), ("overloaded", 503, true));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "each is explained by its `cause`")]

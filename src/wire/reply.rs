@@ -2,88 +2,34 @@
 //!
 //! Members are spelled out rather than flattened: serde cannot flatten or tag around raw JSON values.
 
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+mod entry;
+
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, Cursor};
-use crate::meet::entry::EntryFields;
 use crate::meet::outcome::{Ack, UpdateCode};
 use crate::meet::time::Timestamp;
 
 use super::message::{EndReason, Status};
 use super::problem::Code;
-
-/// One entry as a reader gets it.
-#[derive(Clone, Debug)]
-pub enum ReceivedEntry {
-    /// All that this reader may see of it: editors the whole.
-    Shown(Box<EntryFields>),
-    /// Private as a whole: only its place is told.
-    Opaque {
-        /// Its number.
-        server_seq_num: u64,
-        /// Number of the first entry of its commit.
-        commit: u64,
-    },
-}
-
-impl ReceivedEntry {
-    /// Its place in the log.
-    pub fn seq(&self) -> u64 {
-        match self {
-            ReceivedEntry::Shown(fields) => fields.server_seq_num,
-            ReceivedEntry::Opaque { server_seq_num, .. } => *server_seq_num,
-        }
-    }
-
-    /// Number of the first entry of its commit.
-    pub fn commit(&self) -> u64 {
-        match self {
-            ReceivedEntry::Shown(fields) => fields.commit,
-            ReceivedEntry::Opaque { commit, .. } => *commit,
-        }
-    }
-}
-
-impl Serialize for ReceivedEntry {
-    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        #[derive(Serialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Opaque {
-            commit: u64,
-            opaque: bool,
-            server_seq_num: u64,
-        }
-        match self {
-            ReceivedEntry::Shown(fields) => fields.serialize(out),
-            ReceivedEntry::Opaque { server_seq_num, commit } => {
-                Opaque { commit: *commit, opaque: true, server_seq_num: *server_seq_num }.serialize(out)
-            }
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for ReceivedEntry {
-    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Kind {
-            #[serde(default)]
-            opaque: bool,
-            server_seq_num: u64,
-            commit: u64,
-        }
-        let text = Box::<RawValue>::deserialize(input)?;
-        let kind: Kind = serde_json::from_str(text.get()).map_err(D::Error::custom)?;
-        if kind.opaque {
-            return Ok(ReceivedEntry::Opaque { server_seq_num: kind.server_seq_num, commit: kind.commit });
-        }
-        serde_json::from_str(text.get()).map(ReceivedEntry::Shown).map_err(D::Error::custom)
-    }
-}
+pub use entry::ReceivedEntry;
 
 /// A page of the log: `UPDATE_RELAY`, and the news that come with other answers.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Answer, Channel, Pull, memory::MemoryServer};
+/// use liftrelay::meet::chain::Cursor;
+///
+/// let channel = MemoryServer::new().channel("desk", "laptop", 1);
+/// let pull = Pull { after: Cursor::START, wait: Duration::ZERO, limit: None };
+/// let Answer::Done(reply) = channel.pull(pull).await? else { unreachable!("the log starts there") };
+/// let page = reply.page.ok_or("pulls bring pages")?;
+/// assert_eq!((page.updates_relayed.len(), page.head_seq_num, page.more), (0, 0, false));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceivedPage {
@@ -105,6 +51,22 @@ pub struct ReceivedPage {
 }
 
 /// An update took no effect.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::meet::outcome::UpdateCode;
+/// use liftrelay::client::channel::{Answer, Channel, memory::MemoryServer};
+///
+/// let server = MemoryServer::new();
+/// # server.channel("platform", "tablet", 2).push(hall::push("lot", "7")?).await?;
+/// # let push = hall::push("lot", "12")?;
+/// // A platform has set `lot`; a desk of lower priority that has not seen it sets it, too.
+/// let Answer::Done(reply) = server.channel("desk", "laptop", 1).push(push).await? else { unreachable!("each by itself") };
+/// let rejection = &reply.rejections[0];
+/// assert_eq!((rejection.local_seq_num, rejection.code, rejection.conflict), (Some(1), UpdateCode::Overruled, true));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceivedRejection {
@@ -165,6 +127,20 @@ pub struct ReceivedAnswers {
 }
 
 /// `MEET_CREATED` and `MEET_JOINED`: a session.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::{api::Join, replica::Replica};
+///
+/// # let session = hall::session().await?;
+/// # let (server, meet) = (session.server(), session.meet());
+/// let join = Join { password: "a long password", location_name: "desk", client_id: Some("scoreboard") };
+/// let joined = server.join(meet, &join).await?;
+/// assert_eq!((joined.location_name.as_str(), joined.client_id.as_str(), joined.priority), ("desk", "scoreboard", 1));
+/// assert_eq!(Replica::default().join(&joined)?.len(), 2, "who it is, and what opens the meet");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the members are those of `message::Session`")]
@@ -286,6 +262,23 @@ pub struct ReceivedProblem {
 }
 
 /// `SYNC_CONFLICT`: an atomic batch met a refusal; its news read as a [`ReceivedPage`].
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Answer, Channel, Push, memory::MemoryServer};
+/// use liftrelay::meet::update::Mode;
+///
+/// let server = MemoryServer::new();
+/// # server.channel("platform", "tablet", 2).push(hall::push("lot", "7")?).await?;
+/// # let push = hall::push("lot", "12")?;
+/// // A platform has set `lot`; a desk of lower priority that has not seen it sends a batch of which all or nothing counts.
+/// let atomic = Push { mode: Mode::Atomic, ..push };
+/// let answer = server.channel("desk", "laptop", 1).push(atomic).await?;
+/// let Answer::Conflict(conflict, news) = answer else { unreachable!("the platform goes first") };
+/// assert_eq!((conflict.problem.local_seq_num, conflict.remaining.len(), news.updates_relayed.len()), (Some(1), 0, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ReceivedConflict {

@@ -10,6 +10,12 @@ use super::message::Message;
 use super::sse::{self, SseEvent};
 
 /// How a stream is written.
+///
+/// ```
+/// use liftrelay::wire::stream::Format;
+///
+/// assert_eq!((Format::Sse.content_type(), Format::Ndjson.content_type()), ("text/event-stream", "application/x-ndjson"));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// `text/event-stream`

@@ -20,6 +20,8 @@ const SETTLED: Duration = Duration::from_secs(1);
 const SILENCE: Duration = Duration::from_secs(6);
 /// What a client waits before it asks again after a fault, at least.
 const AFTER_FAULT: Duration = Duration::from_millis(250);
+/// How long all of it may take: a way that is gone for good would be asked for ever.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What was committed and when: before, the client had only begun.
 struct Written {
@@ -104,7 +106,8 @@ fn longest(committed: &[Instant], came: &[Instant]) -> Duration {
 async fn rides_on(hall: Hall, rungs: &[Transport]) {
     write(&hall, BACKLOG, Duration::ZERO).await;
     let ladder = Ladder::new(session(&hall));
-    let (written, read) = tokio::join!(write_all(&hall), read_all(&ladder));
+    let all = tokio::time::timeout(PATIENCE, async { tokio::join!(write_all(&hall), read_all(&ladder)) }).await;
+    let (written, read) = all.unwrap_or_else(|_| panic!("not all came through: {:?}, {}", ladder.report(), hall.log()));
     let (cold, settled) = read.came[BACKLOG as usize..].split_at(written.cold.len());
     let (cold, settled) = (longest(&written.cold, cold), longest(&written.settled, settled));
     let carried = ladder.link().transport;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-use crate::support::proxy::free_address;
+use crate::support::address::free_address;
 use crate::support::tls::Identity;
 
 /// How long a proxy may take to start; a machine that starts all of them at once is slow.

@@ -171,6 +171,14 @@ fn secrets_are_in_no_argument_and_no_message() {
     assert!(code == 2 && stderr.contains("--password-file"), "{stderr}");
     let (_, _, stderr) = run(shell.command("state").args(["--server", "http://127.0.0.1:1"]));
     assert!(!stderr.contains(shell.value("LIFTRELAY_TOKEN")), "{stderr}");
+    for wrong in ["http://user:letmein@hall:99999", "socks5://user:letmein@hall", "user:letmein@hall"] {
+        for command in [shell.command("state").args(["--proxy", wrong]), shell.command("doctor").args(["http://h", "--proxy", wrong])] {
+            let (code, _, stderr) = run(command);
+            assert!(code == 2 && stderr.contains("--proxy") && !stderr.contains("letmein"), "{code} {stderr}");
+        }
+        let (code, _, stderr) = run(shell.command("state").env("LIFTRELAY_PROXY", wrong));
+        assert!(code == 2 && stderr.contains("--proxy") && !stderr.contains("letmein"), "{code} {stderr}");
+    }
 }
 
 /// A program at the other end of two pipes, a server that is killed in the middle, and nothing lost or doubled.

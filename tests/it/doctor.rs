@@ -7,9 +7,9 @@ use std::process::Command;
 use serde_json::Value;
 use tempfile::tempdir;
 
+use crate::support::address::free_address;
 use crate::support::client::PASSWORD;
 use crate::support::process::{Process, liftrelay, run};
-use crate::support::proxy::free_address;
 
 fn doctor(url: &str) -> Command {
     let mut command = liftrelay();

@@ -23,6 +23,8 @@ mod descriptors;
 mod dice;
 mod disk;
 mod doctor;
+mod examples;
+mod feeds;
 mod finishing;
 mod floods;
 mod full_disk;

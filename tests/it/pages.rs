@@ -34,6 +34,32 @@ async fn other_pages_keep_the_strict_policy() {
     }
 }
 
+/// What goes on air is one page under many names; only the list of overlays may show it in a frame.
+#[tokio::test]
+async fn every_overlay_has_an_address() {
+    let server = TestServer::start().await;
+    let table = server.stranger().get("/web/overlay/elements.js").await.text;
+    let (_, table) = table.split_once("ELEMENTS = {").unwrap();
+    let (table, _) = table.split_once("};").unwrap();
+    let names = table.lines().filter_map(|line| line.split_once(": { usual:")).map(|(name, _)| name.trim().trim_matches('"'));
+    let names: Vec<&str> = names.chain(["all"]).collect();
+    assert_eq!(names.len(), 13, "{names:?}");
+    for name in names {
+        let page = server.stranger().get(&format!("/overlay/{name}?meet=123456789")).await;
+        assert_eq!((page.status.as_u16(), page.header("content-type")), (200, "text/html; charset=utf-8"), "{name}");
+        let policy = page.header("content-security-policy");
+        assert!(policy.contains("script-src 'self';") && policy.contains("style-src 'self';"), "{policy}");
+        assert!(policy.contains("font-src 'self';") && policy.ends_with("frame-ancestors 'self'"), "{policy}");
+    }
+    let list = server.stranger().get("/overlays").await;
+    let policy = list.header("content-security-policy");
+    assert!(policy.contains("frame-src 'self';") && policy.ends_with("frame-ancestors 'none'"), "{policy}");
+    let unknown = server.stranger().get("/overlay/nothing").await;
+    assert_eq!(unknown.status.as_u16(), 404);
+    let font = server.stranger().get("/web/vendor/roboto-condensed-latin-wght-normal.woff2").await;
+    assert_eq!((font.status.as_u16(), font.header("content-type")), (200, "font/woff2"));
+}
+
 /// `web/vendor/README.md` says what each file is, and it is that.
 #[test]
 fn third_party_files_are_those_that_are_named() {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::support::Client;
+use crate::support::address::free_address;
 use crate::support::client::PASSWORD;
 use crate::support::process::Process;
-use crate::support::proxy::{Kind, Proxy, free_address};
+use crate::support::proxy::{Kind, Proxy};
 use crate::support::socket::Socket;
 use crate::support::stream::Events;
 

@@ -9,6 +9,7 @@ mod password;
 mod publish;
 mod push;
 mod run;
+mod rung;
 mod state;
 mod sync;
 mod tail;

@@ -19,6 +19,7 @@ use crate::meet::id::MeetId;
 use crate::meet::update::Op;
 
 use super::password::PasswordArgs;
+use super::rung::Rung;
 use super::target::ServerArgs;
 use super::{Ended, usage};
 
@@ -30,7 +31,8 @@ const LINES_AHEAD: usize = 64;
 /// Reads edits from stdin, one JSON object a line, and prints what changes, one JSON object a line.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RunArgs {
-    /// The file that holds this client's copy of the meet, its edits included; made when missing. It holds secrets
+    /// The file that holds this client's copy of the meet, its edits included; made when missing. It holds secrets. REPLICA.rung
+    /// beside it remembers which way to the server worked, so that the next run tries that one first
     #[arg(value_name = "REPLICA")]
     replica: PathBuf,
 
@@ -77,10 +79,11 @@ pub(super) async fn run(args: &RunArgs) -> Result<Exit, Ended> {
     let replica = Replica::open(store.load().map_err(|error| kept(&error))?);
     let (session, access) = open(args, &mut store, &replica).await?;
     drop(replica);
-    let ladder = Arc::new(Ladder::new(session));
+    let mut rung = Rung::beside(&args.replica);
+    let ladder = Arc::new(Ladder::with(session, rung.climb()));
     let options = Options { access: Some(Arc::new(access)), conflict_free: args.conflict_free, ..Options::default() };
     let live = Live::start(Box::new(store), ladder, options).map_err(|error| kept(&error))?;
-    let ended = follow(&live, args.drain).await;
+    let ended = follow(&live, args.drain, &mut rung).await;
     let (pending, refused) = live.read(|replica| (replica.status().pending, replica.status().conflicts));
     live.close().await;
     if pending > 0 {
@@ -128,7 +131,7 @@ async fn open(args: &RunArgs, store: &mut FileStore, replica: &Replica) -> Resul
     Ok((session, access))
 }
 
-async fn follow(live: &Live, drains: bool) -> Result<(), Ended> {
+async fn follow(live: &Live, drains: bool, rung: &mut Rung) -> Result<(), Ended> {
     let (mut news, mut status) = (live.news(), live.status());
     let mut lines = stdin();
     let (mut is_open, mut link) = (true, None);
@@ -155,6 +158,7 @@ async fn follow(live: &Live, drains: bool) -> Result<(), Ended> {
                     return Ok(());
                 }
                 let now = status.borrow_and_update().clone();
+                rung.carries(now.transport);
                 if link.as_ref() != Some(&now.link) {
                     tell(&in_words(&now.link, &now.transport.to_string()));
                     if let Link::Broken { why } = &now.link {

@@ -8,6 +8,8 @@ use reqwest::Url;
 use crate::client::api::{Options, Server, Session};
 use crate::meet::id::MeetId;
 
+use crate::cli::proxy::ProxyText;
+
 use super::{Ended, usage};
 
 /// Which server, and how it is reached.
@@ -29,8 +31,8 @@ pub(in crate::cli) struct ServerArgs {
     ca_file: Option<PathBuf>,
 
     /// Reach the server through this proxy [default: HTTP_PROXY and HTTPS_PROXY, but not for this machine]
-    #[arg(long, env = "LIFTRELAY_PROXY", value_name = "URL", help_heading = "Server")]
-    proxy: Option<Url>,
+    #[arg(long, env = "LIFTRELAY_PROXY", value_name = "URL", hide_env_values = true, help_heading = "Server")]
+    proxy: Option<ProxyText>,
 }
 
 /// Which meet, and as whom.
@@ -54,7 +56,8 @@ impl ServerArgs {
     pub(in crate::cli) fn open(&self) -> Result<Server, Ended> {
         let read = |path: &PathBuf| std::fs::read(path).map_err(|error| usage(format!("{}: {error}", path.display())));
         let root_certificate = self.ca_file.as_ref().map(read).transpose()?;
-        Server::new(self.server.clone(), Options { root_certificate, proxy: self.proxy.clone() }).map_err(usage)
+        let proxy = self.proxy.as_ref().map(ProxyText::url).transpose().map_err(usage)?;
+        Server::new(self.server.clone(), Options { root_certificate, proxy }).map_err(usage)
     }
 
     /// Its address.

@@ -2,6 +2,7 @@
 
 pub(crate) mod judge;
 mod session;
+mod words;
 
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use crate::wire::reply::ReceivedSession;
 use super::channel::Fault;
 use judge::Arrived;
 pub use session::Session;
+use words::in_words;
 
 /// How long connecting may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -23,15 +25,21 @@ pub const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A server.
 ///
-/// ```no_run
-/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// use liftrelay::client::api::{Join, Options, Server};
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::api::{Create, Join, Location, Options, Server};
 ///
-/// let server = Server::new("http://127.0.0.1:8455".parse()?, Options::default())?;
-/// let join = Join { password: "a long password", location_name: "platform 1", client_id: Some("scoreboard") };
-/// let joined = server.join("123-456-789".parse()?, &join).await?;
-/// let session = server.session(&joined)?;
-/// println!("{}", session.state(None, None).await?.state);
+/// # let url = hall::url()?; // "https://sync.example.org" elsewhere
+/// let server = Server::new(url.parse()?, Options::default())?;
+/// let locations = [Location { location_name: "desk".to_owned(), priority: 1 }];
+/// let password = "a long password";
+/// let create = Create { this_location_name: "desk", password, locations: &locations, meet_name: None, client_id: None };
+/// let meet = server.create(&create, None).await?.meet_id.parse()?;
+///
+/// let join = Join { password, location_name: "desk", client_id: Some("scoreboard") };
+/// let session = server.session(&server.join(meet, &join).await?)?;
+/// assert_eq!(session.state(None, None).await?.state.get(), "{}");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -41,6 +49,17 @@ pub struct Server {
 }
 
 /// How a server is reached.
+///
+/// ```
+/// use liftrelay::client::api::{Options, Server};
+///
+/// let through = Options { proxy: Some("http://10.0.0.1:3128".parse()?), ..Options::default() };
+/// assert!(Server::new("https://sync.example.org".parse()?, through).is_ok());
+///
+/// let odd = Options { root_certificate: Some(b"no PEM".to_vec()), ..Options::default() };
+/// assert!(Server::new("https://sync.example.org".parse()?, odd).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// A certificate that is trusted besides those of the machine, in PEM.
@@ -50,6 +69,25 @@ pub struct Options {
 }
 
 /// A meet to create.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::api::{Create, Location, Options, Server};
+///
+/// # let server = Server::new(hall::url()?.parse()?, Options::default())?;
+/// let locations = [("desk", 1), ("platform 1", 2)].map(|(name, priority)| Location { location_name: name.to_owned(), priority });
+/// let create = Create {
+///     this_location_name: "desk",
+///     password: "a long password",
+///     locations: &locations,
+///     meet_name: Some("Spring Open"),
+///     client_id: Some("laptop"),
+/// };
+/// let created = server.create(&create, None).await?;
+/// assert_eq!((created.meet_name.as_str(), created.priority), ("Spring Open", 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Create<'a> {
@@ -68,6 +106,14 @@ pub struct Create<'a> {
 }
 
 /// A writer of a meet.
+///
+/// ```
+/// use liftrelay::client::api::Location;
+///
+/// let platform = Location { location_name: "platform 1".to_owned(), priority: 2 };
+/// assert_eq!(serde_json::to_string(&platform)?, r#"{"locationName":"platform 1","priority":2}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Location {
@@ -78,6 +124,23 @@ pub struct Location {
 }
 
 /// What joining takes.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::{api::Join, channel::Fault};
+/// use liftrelay::wire::problem::Code;
+///
+/// # let session = hall::session().await?;
+/// # let (server, meet) = (session.server(), session.meet());
+/// let join = Join { password: "a long guess", location_name: "desk", client_id: None };
+/// let refused = server.join(meet, &join).await;
+/// assert!(matches!(refused, Err(Fault::Refused { code: Some(Code::JoinRejected), .. })), "{refused:?}");
+///
+/// let join = Join { password: "a long password", ..join };
+/// assert_eq!(server.join(meet, &join).await?.location_name, "desk");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Join<'a> {
@@ -109,9 +172,7 @@ impl Server {
         // Without TLS a machine that knows no certificates will do.
         let client = if base.scheme() == "http" { client.tls_certs_only([]) } else { client };
         let client = match &options.root_certificate {
-            Some(pem) => {
-                client.tls_certs_merge(Certificate::from_pem_bundle(pem).map_err(|error| format!("the root certificate: {error}"))?)
-            }
+            Some(pem) => client.tls_certs_merge(certificates(pem).map_err(|problem| format!("the root certificate: {problem}"))?),
             None => client,
         };
         let client = match options.proxy {
@@ -192,18 +253,11 @@ pub(crate) fn cut(error: &reqwest::Error) -> Fault {
     Fault::Cut(in_words(error))
 }
 
-/// The whole chain of causes: the first one alone says next to nothing. Addresses may hold secrets.
-fn in_words(error: &reqwest::Error) -> String {
-    let mut text = if error.is_timeout() { "no answer came in time".to_owned() } else { String::new() };
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if !text.is_empty() {
-            text.push_str(": ");
-        }
-        text.push_str(&error.to_string());
-        cause = error.source();
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
+    match Certificate::from_pem_bundle(pem) {
+        Ok(found) if found.is_empty() => Err("no certificate in PEM (-----BEGIN CERTIFICATE-----) is in it".to_owned()),
+        found => found.map_err(|error| error.to_string()),
     }
-    if text.is_empty() { "the request failed".to_owned() } else { text }
 }
 
 fn is_this_machine(url: &Url) -> bool {

@@ -19,6 +19,19 @@ use super::judge::Arrived;
 use super::{ANSWER_TIMEOUT, Server, send, unreachable};
 
 /// A meet on a server, and what lets one in. Clones share the token.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let session = hall::session().await?;
+/// # let push = hall::push("meet.name", "\"Spring Open\"")?;
+/// session.push(&push).await?;
+/// let name = session.state(Some("meet.name"), None).await?;
+/// assert_eq!((name.state.get(), name.server_seq_num), ("\"Spring Open\"", 1));
+/// session.leave().await?;
+/// assert!(session.info().await.is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct Session {
     server: Server,

@@ -1,6 +1,7 @@
 //! Several ways to the same meet at once.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::ops::Range;
+use std::sync::{Arc, Mutex};
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -10,7 +11,7 @@ use tokio::task::JoinSet;
 use crate::meet::chain::Cursor;
 use crate::wire::reply::ReceivedRestored;
 
-use super::{Answer, Channel, Fault, Link, Pull, Push, RestorePage};
+use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, lock};
 
 /// Channels as one: pushes go to all of them, pulls take from whichever has news first, and one that fails stops no other.
 ///
@@ -18,61 +19,111 @@ use super::{Answer, Channel, Fault, Link, Pull, Push, RestorePage};
 /// for one that carries may be behind.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), liftrelay::client::channel::Fault> {
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::{sync::Arc, time::Duration};
-/// use liftrelay::client::channel::{Channel, Pull, collection::ChannelCollection, memory::MemoryServer};
+/// use liftrelay::client::channel::{Answer, Channel, Pull, collection::ChannelCollection, memory::MemoryServer};
 /// use liftrelay::meet::chain::Cursor;
 ///
 /// let server = MemoryServer::new();
 /// let [cable, wireless] = [0, 1].map(|_| Arc::new(server.channel("platform 1", "scoreboard", 1)));
 /// cable.set_online(false);
 /// let both = ChannelCollection::new([cable as Arc<dyn Channel>, wireless]);
-/// both.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: None }).await?;
+/// let answer = both.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: None }).await?;
+/// assert!(matches!(answer, Answer::Done(_)));
 /// # Ok(()) }
 /// ```
+#[derive(Default)]
 pub struct ChannelCollection {
-    members: Vec<Arc<dyn Channel>>,
-    /// Up to where each member has told of the log, where that is less than the client has.
-    cursors: Mutex<Vec<Option<Cursor>>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    members: Vec<Member>,
+    /// Up to where the client was when it last asked.
+    place: u64,
+    /// Whose answer it got last.
+    last: Option<usize>,
+    /// A client that starts over has heard of another history from this member. It is read to its end before any other is
+    /// asked, which may still hold the old one.
+    teller: Option<usize>,
+}
+
+#[derive(Clone)]
+struct Member {
+    channel: Arc<dyn Channel>,
+    /// Up to where it has told of the log, where that is less than the client has.
+    cursor: Option<Cursor>,
 }
 
 impl ChannelCollection {
-    /// A collection of these; at least one.
+    /// A collection of these.
     pub fn new(members: impl IntoIterator<Item = Arc<dyn Channel>>) -> ChannelCollection {
-        let members: Vec<_> = members.into_iter().collect();
-        let cursors = Mutex::new(vec![None; members.len()]);
-        ChannelCollection { members, cursors }
+        let all = ChannelCollection::default();
+        members.into_iter().for_each(|member| all.add(member));
+        all
     }
 
-    fn cursors(&self) -> MutexGuard<'_, Vec<Option<Cursor>>> {
-        self.cursors.lock().unwrap_or_else(PoisonError::into_inner)
+    /// One more way, from the next call on.
+    pub fn add(&self, channel: Arc<dyn Channel>) {
+        lock(&self.inner).members.push(Member { channel, cursor: None });
+    }
+
+    fn channels(&self) -> Vec<Arc<dyn Channel>> {
+        lock(&self.inner).members.iter().map(|member| Arc::clone(&member.channel)).collect()
+    }
+
+    /// Whoever is still behind says so again.
+    fn forget_cursors(&self) {
+        lock(&self.inner).members.iter_mut().for_each(|member| member.cursor = None);
+    }
+
+    fn to_ask(&self, place: u64) -> Range<usize> {
+        let mut inner = lock(&self.inner);
+        if place < inner.place {
+            inner.teller = inner.last;
+        }
+        inner.place = place;
+        inner.teller.map_or(0..inner.members.len(), |teller| teller..teller + 1)
+    }
+
+    /// The client hears a member.
+    fn told(&self, member: usize, answer: &Answer) {
+        let mut inner = lock(&self.inner);
+        inner.last = Some(member);
+        inner.members[member].cursor = match answer {
+            // The client mends that, once: from then on this member is asked from where it is.
+            Answer::ServerBehind { head } => Some(*head),
+            _ => None,
+        };
+        let goes_on = matches!(answer, Answer::Done(Reply { page: Some(page), .. }) if page.more);
+        inner.teller = inner.teller.filter(|_| goes_on);
     }
 
     /// Asks one member for what follows its own cursor.
     async fn ask(&self, member: usize, pull: Pull) -> (usize, Result<Answer, Fault>) {
-        let own = self.cursors()[member].filter(|own| own.seq < pull.after.seq);
-        (member, self.members[member].pull(Pull { after: own.unwrap_or(pull.after), ..pull }).await)
+        let Member { channel, cursor } = lock(&self.inner).members[member].clone();
+        let own = cursor.filter(|own| own.seq < pull.after.seq);
+        (member, channel.pull(Pull { after: own.unwrap_or(pull.after), ..pull }).await)
     }
 
     async fn pull_any(&self, pull: Pull) -> Result<Answer, Fault> {
-        let mut asked: FuturesUnordered<_> = (0..self.members.len()).map(|member| self.ask(member, pull)).collect();
+        let mut asked: FuturesUnordered<_> = self.to_ask(pull.after.seq).map(|member| self.ask(member, pull)).collect();
         let mut best = Err(Fault::Unreachable("there is no way to the server".to_owned()));
         while let Some((member, answer)) = asked.next().await {
             match &answer {
-                Ok(Answer::Done(reply)) => {
-                    let Some(page) = &reply.page else { return answer };
-                    self.cursors()[member] = Some(page.cursor);
-                    if page.server_seq_num >= pull.after.seq {
-                        return answer;
-                    }
-                    // This one carries, and comes after the client.
+                Ok(Answer::Done(Reply { page: Some(page), .. })) if page.server_seq_num < pull.after.seq => {
+                    lock(&self.inner).members[member].cursor = Some(page.cursor);
+                    // This one comes after the client.
                     if page.more || !page.updates_relayed.is_empty() {
                         asked.push(self.ask(member, pull));
                     }
                 }
-                // The others may have what this one has not.
-                Ok(Answer::ServerBehind { head }) => self.cursors()[member] = Some(*head),
-                _ => self.cursors()[member] = None,
+                Ok(told) => {
+                    self.told(member, told);
+                    return answer;
+                }
+                Err(_) => lock(&self.inner).teller = None,
             }
             if rank(&answer) > rank(&best) {
                 best = answer;
@@ -84,8 +135,8 @@ impl ChannelCollection {
     /// The first answer; the calls to the other members go on.
     async fn first<T: Send + 'static>(&self, call: impl Fn(Arc<dyn Channel>) -> BoxFuture<'static, Result<T, Fault>>) -> Result<T, Fault> {
         let mut calls = JoinSet::new();
-        for member in &self.members {
-            calls.spawn(call(Arc::clone(member)));
+        for member in self.channels() {
+            calls.spawn(call(member));
         }
         let mut fault = Fault::Unreachable("there is no way to the server".to_owned());
         while let Some(result) = calls.join_next().await {
@@ -105,8 +156,6 @@ impl ChannelCollection {
 /// Which answer says most, where none has news.
 fn rank(answer: &Result<Answer, Fault>) -> u8 {
     match answer {
-        Ok(Answer::Done(_)) => 6,
-        Ok(Answer::HistoryChanged { .. }) => 5,
         Ok(_) => 4,
         Err(Fault::NotAuthorised(_)) => 3,
         Err(Fault::Refused { .. }) => 2,
@@ -145,16 +194,19 @@ impl Channel for ChannelCollection {
     }
 
     fn restore(&self, page: RestorePage) -> BoxFuture<'_, Result<ReceivedRestored, Fault>> {
-        self.first(move |member| {
-            let page = page.clone();
-            async move { member.restore(page).await }.boxed()
-        })
+        async move {
+            let restored = self.first(move |member| {
+                let page = page.clone();
+                async move { member.restore(page).await }.boxed()
+            });
+            restored.await.inspect_err(|_| self.forget_cursors())
+        }
         .boxed()
     }
 
     /// The best of the members' links.
     fn link(&self) -> Link {
-        self.members.iter().map(|member| member.link()).max_by_key(|link| link.transport).unwrap_or_default()
+        self.channels().iter().map(|member| member.link()).max_by_key(|link| link.transport).unwrap_or_default()
     }
 }
 
@@ -209,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_member_that_is_behind_calls_for_no_recovery() {
+    async fn a_member_that_has_lost_something_says_so_once_and_stops_no_other() {
         let (server, old) = (MemoryServer::new(), MemoryServer::new());
         let fresh = Arc::new(server.channel("platform 1", "a", 1));
         let behind = Arc::new(old.channel("platform 1", "a", 1));
@@ -221,6 +273,7 @@ mod tests {
         let after = reply.page.unwrap().cursor;
         let both = ChannelCollection::new([behind as Arc<dyn Channel>, fresh as Arc<dyn Channel>]);
         let pull = Pull { after, wait: Duration::from_secs(1), limit: None };
+        assert!(matches!(both.pull(pull).await, Ok(Answer::ServerBehind { head }) if head.seq == 1));
         assert!(matches!(both.pull(pull).await, Ok(Answer::Done(_))));
     }
 }

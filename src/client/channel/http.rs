@@ -1,4 +1,4 @@
-//! A channel over HTTP that carries in one way only; [`super::ladder::Ladder`] chooses the way by itself.
+//! A channel over HTTP that carries in one way only; [`Ladder`](super::ladder::Ladder) chooses the way by itself.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -14,15 +14,19 @@ use super::{Answer, Channel, Fault, Link, Pull, Push, Reply, RestorePage, Transp
 
 /// Requests, and streams where the transport is one.
 ///
-/// ```no_run
-/// # async fn example(session: liftrelay::client::api::Session) -> Result<(), liftrelay::client::channel::Fault> {
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
-/// use liftrelay::client::channel::{Channel, Pull, Transport, http::HttpChannel};
+/// use liftrelay::client::channel::{Answer, Channel, Pull, Transport, http::HttpChannel};
 /// use liftrelay::meet::chain::Cursor;
 ///
+/// # let (session, push) = (hall::session().await?, hall::push("lot", "7")?);
 /// let channel = HttpChannel::new(session, Transport::LongPoll);
+/// channel.push(push).await?;
 /// let pull = Pull { after: Cursor::START, wait: Duration::from_secs(25), limit: None };
-/// println!("{:?}", channel.pull(pull).await?);
+/// let Answer::Done(reply) = channel.pull(pull).await? else { unreachable!("the log starts there") };
+/// assert!(reply.page.is_some_and(|page| page.head_seq_num == 1));
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]

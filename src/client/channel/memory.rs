@@ -2,6 +2,8 @@
 //!
 //! The server is the core itself, without passwords, disk or network. Channels fail as they are told to.
 
+mod told;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -15,7 +17,7 @@ use crate::meet::chain::{Cursor, ServerKey};
 use crate::meet::id::MeetId;
 use crate::meet::limits::PAGE_DEFAULT_ENTRIES;
 use crate::meet::log::Log;
-use crate::meet::outcome::{Decision, LostCursor, Outcome, Rejection};
+use crate::meet::outcome::Decision;
 use crate::meet::restore::{Handed, Restored, Upload};
 use crate::meet::settings::TieBreak;
 use crate::meet::time::Timestamp;
@@ -23,22 +25,23 @@ use crate::meet::update::{Batch, Proposal, Writer};
 use crate::meet::{Meet, state::State};
 use crate::wire::message::Status;
 use crate::wire::problem::Code;
-use crate::wire::reply::{ReceivedConflict, ReceivedEntry, ReceivedPage, ReceivedRejection, ReceivedRestored, ReceivedStanding};
+use crate::wire::reply::{ReceivedConflict, ReceivedEntry, ReceivedPage, ReceivedRestored};
 
 use super::{Answer, Channel, Fault, Hints, Link, Pull, Push, Reply, RestorePage, Transport, lock};
+use told::{lost_answer, refused, told};
 
 /// The one authority of a meet.
 ///
 /// ```
-/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), liftrelay::client::channel::Fault> {
-/// use std::time::Duration;
-/// use liftrelay::client::channel::{Answer, Channel, Pull, memory::MemoryServer};
-/// use liftrelay::meet::chain::Cursor;
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
 ///
 /// let server = MemoryServer::new();
-/// let channel = server.channel("platform 1", "scoreboard", 1);
-/// let Answer::Done(nothing) = channel.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: None }).await? else { return Ok(()) };
-/// assert!(nothing.page.is_some_and(|page| page.updates_relayed.is_empty()));
+/// # let push = hall::push("meet.name", "\"Spring Open\"")?;
+/// server.channel("desk", "laptop", 1).push(push).await?;
+/// assert_eq!(server.state().canonical(), r#"{"meet":{"name":"Spring Open"}}"#);
+/// assert_eq!(server.with_log(|log| log.head()), 1);
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
@@ -56,6 +59,21 @@ struct Inner {
 }
 
 /// What goes wrong with the next call.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Answer, Channel, memory::{MemoryServer, Trouble}};
+///
+/// let channel = MemoryServer::new().channel("desk", "laptop", 1);
+/// # let push = hall::push("lot", "7")?;
+/// channel.trouble([Trouble::LostReply]);
+/// assert!(channel.push(push.clone()).await.is_err());
+/// // It had taken effect, so sending it again gets the old answer.
+/// let Answer::Done(reply) = channel.push(push).await? else { unreachable!("nobody else writes") };
+/// assert!(reply.acks[0].duplicate);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trouble {
     /// Nothing arrives, and nothing takes effect.
@@ -73,6 +91,20 @@ pub enum Trouble {
 }
 
 /// A way to a [`MemoryServer`], for one client of one location.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Channel, Fault, memory::MemoryServer};
+///
+/// let channel = MemoryServer::new().channel("desk", "laptop", 1);
+/// # let push = hall::push("lot", "7")?;
+/// channel.set_online(false);
+/// assert!(matches!(channel.push(push.clone()).await, Err(Fault::Unreachable(_))));
+/// channel.set_online(true);
+/// assert!(channel.push(push).await.is_ok());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct MemoryChannel {
     server: Arc<MemoryServer>,
@@ -226,40 +258,6 @@ impl Inner {
         let (head_seq_num, more) = (log.head(), count < all.len());
         ReceivedPage { updates_relayed, server_seq_num, cursor, chain, head_seq_num, more, status: Some(Status::Live) }
     }
-}
-
-fn lost_answer(log: &Log, lost: LostCursor) -> Answer {
-    let head = log.head_cursor();
-    match lost {
-        LostCursor::AboveHead(_) => Answer::ServerBehind { head },
-        LostCursor::Foreign(_) => Answer::HistoryChanged { head },
-    }
-}
-
-fn told(outcomes: Vec<Outcome>) -> Reply {
-    let mut reply = Reply::default();
-    for outcome in outcomes {
-        match outcome {
-            Outcome::Acked(ack) => reply.acks.push(ack),
-            Outcome::Refused(rejection) => reply.rejections.push(refused(rejection)),
-        }
-    }
-    reply
-}
-
-fn refused(rejection: Rejection) -> ReceivedRejection {
-    let Rejection { local_seq_num, index, conflict, reason, code, standing } = rejection;
-    let standing = standing.map(|standing| {
-        let fields = &standing.entry.fields;
-        ReceivedStanding {
-            server_seq_num: fields.server_seq_num,
-            update_key: fields.update_key.to_string(),
-            update_value: (!standing.without_value).then(|| fields.update_value.clone()),
-            location_name: fields.location_name.to_string(),
-            priority: fields.priority,
-        }
-    });
-    ReceivedRejection { local_seq_num, index, conflict, reason, code, standing }
 }
 
 impl MemoryChannel {

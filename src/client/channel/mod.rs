@@ -2,34 +2,56 @@
 //!
 //! The cursor is in the data, so a caller may change from one channel to another between any two calls and neither
 //! loses, doubles nor reorders anything.
+//!
+//! | channel | carries | for |
+//! |---|---|---|
+//! | [`Ladder`](ladder::Ladder) | in the best way that gets through, found by evidence | whoever does not know the network |
+//! | [`HttpChannel`](http::HttpChannel) | requests, or one kind of stream | a way that is known to work; measuring one |
+//! | [`SocketChannel`](socket::SocketChannel) | a WebSocket and nothing else | the same |
+//! | [`ChannelCollection`](collection::ChannelCollection) | by several channels at once | two networks into one hall |
+//! | [`MemoryChannel`](memory::MemoryChannel) | in the same process, with faults on demand | tests |
 
+mod carried;
 pub mod collection;
 pub mod http;
 pub mod ladder;
 pub mod memory;
 mod news;
 pub mod socket;
-pub mod stream;
+mod stream;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use serde::{Serialize, Serializer};
-use serde_json::value::RawValue;
+use serde::{Deserialize, Serialize};
 
-use crate::meet::chain::{ChainValue, Cursor};
-use crate::meet::entry::EntryFields;
-use crate::meet::outcome::Ack;
-use crate::meet::update::{Mode, Op};
-use crate::wire::message::Status;
 use crate::wire::problem::Code;
-use crate::wire::reply::{ReceivedConflict, ReceivedPage, ReceivedRejection, ReceivedRestored};
+use crate::wire::reply::ReceivedRestored;
+
+pub use carried::{Answer, Hints, Pull, Push, Reply, RestorePage, Update};
 
 /// A way to one meet on one server.
 ///
 /// `push` and `pull` may run at the same time. Dropping a future gives up the answer, not the effect: whoever resends
 /// an update under its `localSeqNum` gets the same answer.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Answer, Channel, Fault, Pull, memory::MemoryServer};
+/// use liftrelay::meet::chain::Cursor;
+///
+/// /// How long the log is, whatever carries.
+/// async fn head(channel: &dyn Channel) -> Result<Option<u64>, Fault> {
+///     match channel.pull(Pull { after: Cursor::START, wait: Duration::ZERO, limit: Some(1) }).await? {
+///         Answer::Done(reply) => Ok(reply.page.map(|page| page.head_seq_num)),
+///         _ => Ok(None),
+///     }
+/// }
+/// assert_eq!(head(&MemoryServer::new().channel("desk", "laptop", 1)).await?, Some(0));
+/// # Ok(()) }
+/// ```
 pub trait Channel: Send + Sync {
     /// Hands updates over and waits until they are answered.
     fn push(&self, push: Push) -> BoxFuture<'_, Result<Answer, Fault>>;
@@ -48,113 +70,17 @@ pub trait Channel: Send + Sync {
     fn link(&self) -> Link;
 }
 
-/// Updates to hand over.
-#[derive(Clone, Debug, Default)]
-pub struct Push {
-    /// In the order in which they were made.
-    pub updates: Vec<Update>,
-    /// Each by itself, or all or nothing.
-    pub mode: Mode,
-    /// Commit only if the head is still here.
-    pub if_head: Option<Cursor>,
-}
-
-/// One update on its way to the server.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Update {
-    /// Where, in canonical form.
-    pub update_key: Box<str>,
-    /// What; `None` for a removal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub update_value: Option<Box<RawValue>>,
-    /// What it does.
-    #[serde(skip_serializing_if = "Op::is_set")]
-    pub op: Op,
-    /// The client's own number for it.
-    pub local_seq_num: u64,
-    /// What the client had seen when it made the change.
-    #[serde(serialize_with = "text")]
-    pub after_server_seq_num: Cursor,
-}
-
-/// What to ask for.
-#[derive(Clone, Copy, Debug)]
-pub struct Pull {
-    /// The last entry that the client has.
-    pub after: Cursor,
-    /// How long the server may wait for news.
-    pub wait: Duration,
-    /// Entries in the answer, about.
-    pub limit: Option<u64>,
-}
-
-/// A page of a log that is handed back.
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct RestorePage {
-    /// For a server that does not know the meet any more.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub recovery_ticket: Option<String>,
-    /// Entries as they were relayed, numbered without gaps.
-    pub updates: Vec<EntryFields>,
-    /// Cursor of the last of them.
-    #[serde(serialize_with = "text")]
-    pub cursor: Cursor,
-    /// The chain there.
-    pub chain: ChainValue,
-    /// Whether another page follows.
-    pub more: bool,
-}
-
-/// What comes of a push, a pull or both. All of it is expected and none of it is a fault.
-#[derive(Clone, Debug)]
-pub enum Answer {
-    /// The answers to the updates, and the page that was asked for.
-    Done(Reply),
-    /// An atomic batch met a refusal; nothing of it took effect. The page holds the news.
-    Conflict(Box<ReceivedConflict>, ReceivedPage),
-    /// `ifHead` names a head that has moved; nothing took effect. The page holds the news.
-    Stale(ReceivedPage),
-    /// The meet is finished: only updates that had been answered before are answered.
-    Finished(Reply),
-    /// The client is ahead: the server has lost entries, and wants those above its head back. Nothing took effect.
-    ServerBehind {
-        /// The server's head.
-        head: Cursor,
-    },
-    /// The client's history is not the server's. Nothing took effect.
-    HistoryChanged {
-        /// The server's head.
-        head: Cursor,
-    },
-}
-
-/// Answers to updates, and a page of the log.
-#[derive(Clone, Debug, Default)]
-pub struct Reply {
-    /// What took effect.
-    pub acks: Vec<Ack>,
-    /// What did not.
-    pub rejections: Vec<ReceivedRejection>,
-    /// The page, where one was asked for.
-    pub page: Option<ReceivedPage>,
-    /// What streams tell besides.
-    pub hints: Hints,
-}
-
-/// What a server tells besides entries.
-#[derive(Clone, Debug, Default)]
-pub struct Hints {
-    /// Version of the newest recovery ticket.
-    pub ticket_version: Option<u64>,
-    /// Hash of the state at the page's end.
-    pub state_hash: Option<String>,
-    /// Whether the meet takes updates.
-    pub status: Option<Status>,
-}
-
 /// A call came to nothing. Whether it had effects is not known unless the kind says so.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::{channel::Fault, retry::may_succeed_later};
+///
+/// let busy = Fault::Busy { retry_after: Some(Duration::from_secs(2)), status: 503, detail: "the disk is full".to_owned() };
+/// assert_eq!(busy.to_string(), "the server asks to try again later: the disk is full");
+/// assert!(may_succeed_later(&busy));
+/// assert!(!may_succeed_later(&Fault::NotAuthorised("the session has expired".to_owned())));
+/// ```
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum Fault {
     /// No connection, or it broke.
@@ -192,6 +118,13 @@ pub enum Fault {
 }
 
 /// How a channel carries now.
+///
+/// ```
+/// use liftrelay::client::channel::{Channel, Transport, memory::MemoryServer};
+///
+/// let link = MemoryServer::new().channel("desk", "laptop", 1).link();
+/// assert_eq!((link.transport, link.round_trip), (Transport::Memory, None));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Link {
     /// The transport in use.
@@ -201,7 +134,14 @@ pub struct Link {
 }
 
 /// Ways to carry, best last.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+///
+/// ```
+/// use liftrelay::client::channel::Transport;
+///
+/// assert!(Transport::Socket > Transport::LongPoll);
+/// assert_eq!(Transport::Sse.to_string(), "server-sent events");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Transport {
     /// Requests that are answered at once.
@@ -230,10 +170,6 @@ impl std::fmt::Display for Transport {
             Transport::Memory => "memory",
         })
     }
-}
-
-fn text<S: Serializer>(cursor: &Cursor, out: S) -> Result<S::Ok, S::Error> {
-    out.collect_str(cursor)
 }
 
 /// What a lock holds, whoever panicked over it: it is only ever held for a look or a swap.

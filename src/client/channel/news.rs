@@ -55,11 +55,12 @@ pub(super) fn answer(news: News) -> Result<Option<Answer>, Fault> {
             Answer::Done(Reply { page: Some(*page), hints, ..Reply::default() })
         }
         News::Hello(hello) => {
-            let hints = Hints { ticket_version: hello.ticket_version, state_hash: None, status: Some(hello.status) };
+            let hints = Hints { ticket_version: hello.ticket_version, status: Some(hello.status), ..Hints::default() };
             Answer::Done(Reply { hints, ..Reply::default() })
         }
         News::Heartbeat(beat) => {
-            let hints = Hints { ticket_version: beat.ticket_version, state_hash: beat.state_hash, status: Some(beat.status) };
+            let hints =
+                Hints { ticket_version: beat.ticket_version, state_hash: beat.state_hash, status: Some(beat.status), ..Hints::default() };
             let page = ReceivedPage {
                 updates_relayed: Vec::new(),
                 server_seq_num: beat.server_seq_num,

@@ -199,7 +199,24 @@ fn problem(text: &RawValue) -> Result<Answer, Fault> {
         .answer()
 }
 
-/// A channel over a WebSocket only; [`super::ladder::Ladder`] uses one where it works.
+/// A channel over a WebSocket only; [`Ladder`](super::ladder::Ladder) uses one where it works.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Answer, Channel, Pull, socket::SocketChannel};
+/// use liftrelay::meet::chain::Cursor;
+///
+/// # let (session, push) = (hall::session().await?, hall::push("lot", "7")?);
+/// let channel = SocketChannel::new(session);
+/// channel.push(push).await?;
+/// let pull = Pull { after: Cursor::START, wait: Duration::from_secs(25), limit: None };
+/// // Each message is an answer of its own, until there is nothing more for now.
+/// let Answer::Done(reply) = channel.pull(pull).await? else { unreachable!("the log starts there") };
+/// assert!(reply.page.is_some_and(|page| page.head_seq_num == 1));
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct SocketChannel {
     session: Session,

@@ -14,7 +14,7 @@ use super::news::{News, answer};
 use super::{Answer, Fault};
 
 /// Within this time HELLO must arrive: proxies that buffer delay even the head of a stream.
-pub const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const HELLO_TIMEOUT: Duration = Duration::from_secs(3);
 /// What pulls beside a stream have brought already must come by it, too, within this time.
 const CATCH_UP: Duration = Duration::from_secs(2);
 /// A stream without a word for so many of its heartbeats is dead.

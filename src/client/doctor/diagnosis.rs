@@ -16,6 +16,17 @@ const HELLO_PATIENCE: Duration = Duration::from_secs(3);
 const SLACK: Duration = Duration::from_secs(1);
 
 /// What is in between, and which way gets through.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::doctor::{Evidence, Probe, Sight, diagnose};
+///
+/// let health = Sight { fault: Some("no route to host".to_owned()), ..Sight::new(Probe::Health, Duration::ZERO) };
+/// let evidence = Evidence { server: "https://sync.example.org".to_owned(), proxy: None, meet_was_read: false, sights: vec![health] };
+/// let diagnosis = diagnose(&evidence);
+/// assert_eq!(diagnosis.summary, "https://sync.example.org cannot be reached: no route to host");
+/// assert_eq!(diagnosis.using, None);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
@@ -30,6 +41,20 @@ pub struct Diagnosis {
 }
 
 /// What a diagnosis comes to.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::doctor::{Evidence, Outcome, Probe, Sight, diagnose};
+///
+/// let health = Sight { status: Some(407), ..Sight::new(Probe::Health, Duration::ZERO) };
+/// let evidence = Evidence { server: "https://sync.example.org".to_owned(), proxy: None, meet_was_read: false, sights: vec![health] };
+/// let exit = match diagnose(&evidence).outcome {
+///     Outcome::Carries => 0,
+///     Outcome::Unreachable | Outcome::SomethingElse => 1,
+///     Outcome::NotAuthorised => 2, // A person can do something about that.
+/// };
+/// assert_eq!(exit, 2);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
@@ -44,6 +69,17 @@ pub enum Outcome {
 }
 
 /// One thing that was found.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::doctor::{Evidence, Finding, Probe, Sight, Symptom, diagnose};
+///
+/// let health = Sight { status: Some(502), ..Sight::new(Probe::Health, Duration::ZERO) };
+/// let evidence = Evidence { server: "https://sync.example.org".to_owned(), proxy: None, meet_was_read: false, sights: vec![health] };
+/// let Finding { symptom, rungs, words } = &diagnose(&evidence).findings[0];
+/// assert_eq!((*symptom, rungs.len()), (Symptom::GatewayFails, 0));
+/// assert!(words.starts_with("a proxy answers 502"));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Finding {
@@ -57,6 +93,14 @@ pub struct Finding {
 }
 
 /// Kinds of findings, what matters most first.
+///
+/// ```
+/// use liftrelay::client::doctor::Symptom;
+///
+/// assert!(Symptom::Unreachable < Symptom::InBetween, "what matters most comes first");
+/// assert_eq!(serde_json::to_string(&Symptom::HeldUntilEnd)?, "\"held-until-end\"");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Symptom {

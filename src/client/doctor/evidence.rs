@@ -8,6 +8,16 @@ use serde::Serialize;
 use crate::client::channel::Transport;
 
 /// Everything that was seen.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::doctor::{Evidence, Probe, Sight};
+///
+/// let sights = vec![Sight::new(Probe::Health, Duration::ZERO), Sight::new(Probe::Padded { kib: 16 }, Duration::from_secs(5))];
+/// let evidence = Evidence { server: "https://sync.example.org".to_owned(), proxy: None, meet_was_read: false, sights };
+/// assert!(evidence.of(Probe::Health).is_some() && evidence.of(Probe::Packed).is_none());
+/// assert_eq!(evidence.padded().map(|(kib, _)| kib).collect::<Vec<_>>(), [16]);
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Evidence {
@@ -38,6 +48,14 @@ impl Evidence {
 }
 
 /// What was tried.
+///
+/// ```
+/// use liftrelay::client::{channel::Transport, doctor::Probe};
+///
+/// assert_eq!(serde_json::to_string(&Probe::Rung(Transport::LongPoll))?, r#"{"rung":"long-poll"}"#);
+/// assert_eq!(serde_json::to_string(&Probe::Padded { kib: 16 })?, r#"{"padded":{"kib":16}}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Probe {
@@ -55,6 +73,16 @@ pub enum Probe {
 }
 
 /// What one probe saw. Times count from the moment at which it was sent.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::{channel::Transport, doctor::{End, Probe, Sight, told}};
+///
+/// let hold = Duration::from_secs(20);
+/// let silent = Sight { ended: hold, ..Sight::new(Probe::Rung(Transport::Sse), hold) };
+/// assert_eq!(silent.end, End::Unanswered);
+/// assert_eq!(told(&silent), "SSE, no answer after 20.00 s");
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sight {
@@ -96,6 +124,15 @@ pub struct Sight {
 }
 
 /// How a probe was over.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::{channel::Transport, doctor::{End, Probe, Sight, told}};
+///
+/// let asked = Sight::new(Probe::Rung(Transport::LongPoll), Duration::from_secs(20));
+/// let cut = Sight { status: Some(200), ended: Duration::from_secs(4), end: End::Cut, ..asked };
+/// assert_eq!(told(&cut), "long-poll, status 200, cut after 4.00 s");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum End {

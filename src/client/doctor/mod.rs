@@ -26,6 +26,26 @@ use probe::Prober;
 pub use words::told;
 
 /// Where to look, and how long.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::Transport;
+/// use liftrelay::client::doctor::{Reader, Visit, diagnose, examine, told};
+///
+/// # let session = hall::session().await?;
+/// let visit = Visit {
+///     server: session.server().base().clone(),
+///     proxy: None,
+///     root_certificate: None,
+///     reader: Some(Reader { meet: session.meet(), token: session.token() }),
+///     hold: Duration::from_secs(2), // Half a minute shows idle limits as well.
+/// };
+/// let evidence = examine(&visit, &mut |sight| println!("{}", told(sight))).await?;
+/// assert_eq!(diagnose(&evidence).using, Some(Transport::Socket));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Visit {
     /// Address of the server, or of what stands in front of it.
@@ -41,6 +61,14 @@ pub struct Visit {
 }
 
 /// Who reads which meet.
+///
+/// ```
+/// use liftrelay::client::doctor::Reader;
+///
+/// let reader = Reader { meet: "123-456-789".parse()?, token: "lr_v_secret".to_owned() };
+/// assert!(!format!("{reader:?}").contains("secret"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Reader {
     /// The meet.

@@ -9,6 +9,20 @@ use crate::wire::reply::ReceivedConflict;
 use super::{Live, LiveError};
 
 /// What a sync chain came to.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::live::ChainEnd;
+/// use liftrelay::client::replica::{Edit, chain::Decision};
+///
+/// # let (live, channel, server) = hall::live()?;
+/// live.edit(vec![Edit::set("lot", "7")?]).await?;
+/// let end = live.sync_chain(&*channel, |_refusal, _replica| Decision::DropThis).await?;
+/// assert_eq!(end, ChainEnd::Committed);
+/// assert_eq!(server.state().canonical(), r#"{"lot":7}"#);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainEnd {
     /// Everything that was not given up is committed.

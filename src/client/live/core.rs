@@ -1,6 +1,7 @@
 //! The replica and its store, which change together or not at all.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
@@ -38,6 +39,7 @@ impl Core {
         let status = Status {
             link: Link::Connecting,
             since: Instant::now(),
+            heard_at: None,
             transport: Transport::default(),
             round_trip: None,
             replica: replica.status(),
@@ -109,6 +111,12 @@ impl Core {
 
     pub(super) fn edited(&self) {
         self.wake.notify_one();
+    }
+
+    /// The authority said something so long ago.
+    pub(super) fn heard(&self, age: Duration) {
+        let at = Instant::now().checked_sub(age);
+        self.status.send_modify(|status| status.heard_at = status.heard_at.max(at));
     }
 
     /// The link is so from now on.

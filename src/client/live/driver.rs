@@ -37,7 +37,7 @@ pub(super) struct Driver {
     scheduler: Box<dyn Scheduler>,
     edits: Rate,
     news: Rate,
-    failures: u32,
+    pub(super) failures: u32,
     retry_after: Option<Duration>,
     more: bool,
     /// Nothing is sent before.
@@ -189,7 +189,9 @@ impl Driver {
             *if self.is_short() { &mut *pulling } else { &mut *pushing } = Some(exchange);
         }
         if pulling.is_none() {
-            let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(choice.wait)));
+            // In a quiet meet a held pull tells for long not even that the server is there.
+            let wait = if self.core.status.borrow().link == Link::Up { choice.wait } else { Duration::ZERO };
+            let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(wait)));
             *pulling = Some(Exchange { sent: None, answer: Box::pin(async move { channel.pull(pull).await }) });
         }
         Ok(push_at.filter(|at| *at > now))
@@ -231,6 +233,9 @@ impl Driver {
     async fn heard(&mut self, mut answer: Answer) -> Result<(), LiveError> {
         self.doubt_loss(&mut answer);
         let hints = hints(&answer);
+        if matches!(answer, Answer::Done(_) | Answer::Finished(_)) {
+            self.core.heard(hints.age);
+        }
         let before = self.core.read(|replica| replica.status().last_number);
         let heard = match self.core.read(|replica| replica.answered(answer)) {
             Ok(heard) => heard,

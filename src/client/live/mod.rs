@@ -22,6 +22,7 @@
 //! ```
 
 pub mod access;
+mod carrier;
 mod chain;
 mod core;
 mod driver;
@@ -41,6 +42,7 @@ use super::replica::{ConflictFree, Edit, EditError, News, Replica};
 use super::schedule::{Scheduler, SmartScheduler};
 use super::store::{ReplicaStore, StoreError};
 use access::Access;
+pub use carrier::Carrier;
 pub use chain::ChainEnd;
 use core::Core;
 use driver::Driver;
@@ -50,6 +52,21 @@ pub use status::{Link, Status};
 const EVENTS_KEPT: usize = 1_024;
 
 /// How a replica is kept in step.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::sync::Arc;
+/// use liftrelay::client::channel::memory::MemoryServer;
+/// use liftrelay::client::live::{Live, Options};
+/// use liftrelay::client::replica::ConflictFree;
+/// use liftrelay::client::{schedule::ManualScheduler, store::MemoryStore};
+///
+/// let options = Options { scheduler: Box::new(ManualScheduler::default()), conflict_free: true, ..Options::default() };
+/// let channel = MemoryServer::new().channel("desk", "laptop", 1);
+/// let live = Live::start(Box::new(MemoryStore::default()), Arc::new(channel), options)?;
+/// assert_ne!(live.conflict_free(), ConflictFree::Off);
+/// # Ok(()) }
+/// ```
 pub struct Options {
     /// When to talk to the server.
     pub scheduler: Box<dyn Scheduler>,
@@ -66,12 +83,42 @@ impl Default for Options {
 }
 
 /// A replica that is kept in step with a server until it is closed or dropped.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::live::Status;
+/// use liftrelay::client::replica::Edit;
+///
+/// let (live, channel, server) = hall::live()?;
+/// live.settled().await;
+/// channel.set_online(false);
+/// live.edit(vec![Edit::set("lot", "7")?]).await?;
+/// assert_eq!(live.read(|replica| replica.state().canonical()), r#"{"lot":7}"#);
+/// assert_eq!(server.state().canonical(), "{}");
+/// channel.set_online(true); // It goes by itself.
+/// live.status().wait_for(|status| status.replica.pending == 0).await?;
+/// assert_eq!(server.state().canonical(), r#"{"lot":7}"#);
+/// # Ok(()) }
+/// ```
 pub struct Live {
     core: Arc<Core>,
     driver: JoinHandle<()>,
 }
 
 /// Why an edit was not taken.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::live::LiveError;
+/// use liftrelay::client::replica::{Edit, EditError};
+///
+/// # let (live, _channel, _server) = hall::live()?;
+/// let refused = live.edit(vec![Edit::remove("meet.name")?]).await;
+/// assert!(matches!(refused, Err(LiveError::Edit(EditError::Absent(_)))), "{refused:?}");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum LiveError {
     /// It cannot be made.
@@ -142,6 +189,11 @@ impl Live {
         let mut status = self.status();
         // The sender lives as long as this does.
         let _ = status.wait_for(Status::is_settled).await;
+    }
+
+    /// A way to the meet through this member, for another client whose own edits go on over `onward`.
+    pub fn carrier(&self, onward: Arc<dyn Channel>) -> Carrier {
+        Carrier::new(Arc::clone(&self.core), onward)
     }
 
     /// Whether the server was out of reach does not matter any more, or does from now on.

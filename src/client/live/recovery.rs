@@ -49,6 +49,7 @@ impl Driver {
 
     #[expect(clippy::unnecessary_wraps, reason = "an arm among others that can fail")]
     fn could_not(&mut self, fault: &Fault) -> Result<(), LiveError> {
+        self.failures += 1;
         self.core.set_link(Link::Down { why: format!("handing the log back to the server: {fault}") });
         Ok(())
     }

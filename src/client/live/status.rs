@@ -9,6 +9,19 @@ use crate::client::replica::ReplicaStatus;
 use crate::client::schedule::{Choice, Measured};
 
 /// The way to the server.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::live::Link;
+///
+/// # let (live, channel, _server) = hall::live()?;
+/// live.settled().await;
+/// assert_eq!(live.status().borrow().link, Link::Up);
+/// channel.set_online(false);
+/// live.status().wait_for(|status| matches!(status.link, Link::Down { .. })).await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Link {
     /// Nothing was heard yet.
@@ -31,12 +44,27 @@ pub enum Link {
 }
 
 /// How a replica stands.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::Transport;
+/// use liftrelay::client::live::Status;
+///
+/// # let (live, _channel, _server) = hall::live()?;
+/// let mut watched = live.status();
+/// let status = watched.wait_for(Status::is_settled).await?;
+/// assert_eq!((status.transport, status.replica.pending, status.replica.conflicts), (Transport::Memory, 0, 0));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Status {
     /// The way to the server.
     pub link: Link,
     /// Since when it is so.
     pub since: Instant,
+    /// When the one authority was last heard, directly or through members that carry.
+    pub heard_at: Option<Instant>,
     /// What carries.
     pub transport: Transport,
     /// Median round trip.

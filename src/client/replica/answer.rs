@@ -12,6 +12,22 @@ use super::canonical::is_same;
 use super::record::{Acked, Answered, Page, Record, Refused, Standing};
 
 /// What an answer means to a replica.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::{Need, Replica};
+///
+/// let (mut replica, channel) = (Replica::default(), MemoryServer::new().channel("desk", "laptop", 1));
+/// let answer = channel.pull(replica.pull(Duration::ZERO)).await?;
+/// let heard = replica.answered(answer)?;
+/// if let Some(record) = heard.record {
+///     replica.apply(&record); // Stored first.
+/// }
+/// assert!(matches!(heard.need, Need::Nothing));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Heard {
     /// To be stored and applied; `None` where there is nothing new.
@@ -21,6 +37,31 @@ pub struct Heard {
 }
 
 /// What has to happen after an answer.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::memory::MemoryServer;
+/// use liftrelay::client::replica::Need;
+///
+/// let server = MemoryServer::new();
+/// let channel = server.channel("desk", "laptop", 1);
+/// # let mut desk = hall::member("desk");
+/// # hall::set(&mut desk, "lot", "7")?;
+/// # hall::exchange(&mut desk, &channel).await?;
+/// # hall::exchange(&mut desk, &channel).await?;
+/// server.lose_after(0);
+/// let need = hall::exchange(&mut desk, &channel).await?;
+/// let told = match need {
+///     Need::Nothing => "go on",
+///     Need::Again => "send the batch again",
+///     Need::Decision(_) => "ask the user",
+///     Need::Restore { .. } => "hand back what the server has lost",
+///     Need::Reset => "hand all of it back, then read the server's history",
+/// };
+/// assert_eq!(told, "hand back what the server has lost");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub enum Need {
     /// Nothing: go on.
@@ -39,6 +80,22 @@ pub enum Need {
 }
 
 /// An answer that does not fit the replica. It has no effect; asking again is right.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Answer, Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::Unfit;
+/// # use {liftrelay::client::channel::Pull, std::time::Duration};
+///
+/// # let (replica, channel) = (hall::member("desk"), MemoryServer::new().channel("desk", "laptop", 1));
+/// # channel.push(hall::push("lot", "7")?).await?;
+/// # let pull = replica.pull(Duration::ZERO);
+/// let Answer::Done(mut reply) = channel.pull(pull).await? else { unreachable!("the log starts there") };
+/// reply.page.iter_mut().for_each(|page| page.updates_relayed.clear()); // Says that it ends with entry 1.
+/// assert_eq!(replica.answered(Answer::Done(reply)).map(drop), Err(Unfit::Gap { expected: 1, found: 1 }));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The page starts behind what is here.
@@ -159,8 +216,13 @@ impl Replica {
         let is_old = |page: &Page| {
             let log = self.rebuild.as_ref().unwrap_or(&self.canonical);
             let is_known = page.cursor.seq < log.head() || (log.cursor() == page.cursor && log.chains().contains_key(&page.cursor.seq));
-            let shows_loss = page.tells_the_head() && self.pending.iter().any(|pending| pending.is_acked_above(page.head));
-            page.entries.is_empty() && is_known && page.head == self.head && self.rebuild.is_none() && !shows_loss
+            let shows_loss =
+                || self.pending.iter().filter_map(|pending| pending.acked).any(|acked| self.canonical.has_lost(&acked, page.head));
+            page.entries.is_empty()
+                && is_known
+                && page.head == self.head
+                && self.rebuild.is_none()
+                && !(page.tells_the_head() && shows_loss())
         };
         let has_news =
             answered.meet.is_some_and(|meet| self.meet != Some(meet)) || answered.page.as_ref().is_some_and(|page| !is_old(page));

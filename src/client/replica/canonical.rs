@@ -9,7 +9,7 @@ use crate::meet::key::Key;
 use crate::meet::update::Op;
 use crate::meet::value::Value;
 
-use super::record::{Identity, Page};
+use super::record::{Acked, Identity, Page};
 
 /// Entries from 1 on without gaps, and the chain where pages ended.
 #[derive(Debug, Default)]
@@ -50,6 +50,11 @@ impl Canonical {
     /// Number of the own entry with a `localSeqNum`.
     pub(super) fn own(&self, number: u64) -> Option<u64> {
         self.own.get(&number).copied()
+    }
+
+    /// Whether a log with this head shows that what was acked is not part of it any more.
+    pub(super) fn has_lost(&self, acked: &Acked, head: u64) -> bool {
+        acked.seq > head || (!acked.merged && acked.seq <= self.head() && self.own(acked.number).is_none())
     }
 
     /// The next entry; one that is not the next is here already.

@@ -33,6 +33,38 @@ use super::{Outgoing, Replica};
 pub const STALES_MAX: u32 = 3;
 
 /// What the user wants done about a refused edit of a chain.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::{Answer, Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::{Need, chain::{Decision, SyncChain}};
+///
+/// let server = MemoryServer::new();
+/// # let (mut desk, mut platform) = (hall::member("desk"), hall::member("platform"));
+/// # hall::set(&mut platform, "b", "1")?;
+/// # hall::exchange(&mut platform, &server.channel("platform", "laptop", 2)).await?;
+/// # for key in ["a", "b", "c"] { hall::set(&mut desk, key, "2")?; }
+/// // A platform has set `b`; a desk of lower priority that has not seen it yet sets `a`, `b` and `c`.
+/// let (channel, mut chain) = (server.channel("desk", "laptop", 1), SyncChain::start(&desk));
+/// while let Some(outgoing) = chain.push(&desk) {
+///     outgoing.record.iter().for_each(|record| drop(desk.apply(record)));
+///     let heard = desk.answered(channel.push(outgoing.push).await?)?;
+///     heard.record.iter().for_each(|record| drop(desk.apply(record)));
+///     match heard.need {
+///         Need::Again => chain.stale(&desk),
+///         Need::Decision(conflict) => {
+///             assert_eq!((conflict.processed.as_slice(), conflict.remaining.as_slice()), (&[1][..], &[3][..]));
+///             for record in chain.decide(&conflict, &Decision::DropThis) {
+///                 desk.apply(&record);
+///             }
+///         }
+///         _ => {}
+///     }
+/// }
+/// assert_eq!(server.state().canonical(), r#"{"a":2,"b":1,"c":2}"#);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// Give the refused edit up; the others go on.
@@ -44,6 +76,18 @@ pub enum Decision {
 }
 
 /// Edits on their way as a chain. See the [module](self).
+///
+/// ```
+/// use liftrelay::client::replica::{Replica, chain::SyncChain};
+/// use liftrelay::meet::update::Mode;
+///
+/// let (replica, mut chain) = (Replica::default(), SyncChain::start(&Replica::default()));
+/// assert!(chain.push(&replica).is_none());
+/// assert_eq!(chain.mode(), Mode::Atomic);
+/// (0..3).for_each(|_| chain.stale(&replica));
+/// assert_eq!(chain.mode(), Mode::Each);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SyncChain {
     numbers: Vec<u64>,

@@ -13,6 +13,17 @@ use super::record::{Credentials, Edit, Edited, Identity, Record};
 use super::{ConflictFree, Pending, Replica};
 
 /// Why an edit was not taken. Nothing changed.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, EditError, Replica};
+///
+/// let replica = Replica::default();
+/// assert!(matches!(Edit::set("meet..name", "1"), Err(EditError::Key(_))));
+/// let absent = replica.edit(Edit::remove("meet.name")?).map(drop);
+/// assert_eq!(absent, Err(EditError::Absent("meet.name".to_owned())));
+/// assert_eq!(replica.retry(7).map(drop), Err(EditError::Unknown(7)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum EditError {
     /// Its key cannot be read.
@@ -52,6 +63,22 @@ pub enum EditError {
 }
 
 /// A session of another meet, location or client.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::api::Join;
+/// use liftrelay::client::replica::Stranger;
+///
+/// # let session = hall::session().await?;
+/// # let replica = hall::member("platform 1");
+/// // The replica of a platform is given the session of a desk.
+/// let join = Join { password: "a long password", location_name: "desk", client_id: None };
+/// let joined = session.server().join(session.meet(), &join).await?;
+/// let Err(Stranger(owner)) = replica.join(&joined) else { unreachable!("it has joined already") };
+/// assert_eq!(&*owner.location_name, "platform 1");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this replica is {} at {:?} in meet {}; another client needs a replica of its own", .0.client_id, .0.location_name, .0.meet_id)]
 pub struct Stranger(pub Identity);

@@ -13,6 +13,23 @@ const FRAME_BYTES: usize = 64 * 1024;
 const ENTRY_BYTES: usize = 320;
 
 /// For whom a log is handed back.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::channel::memory::MemoryServer;
+/// use liftrelay::client::replica::{Credentials, Record, Server};
+///
+/// # let (mut desk, channel) = (hall::member("desk"), MemoryServer::new().channel("desk", "laptop", 1));
+/// # hall::set(&mut desk, "lot", "7")?;
+/// # hall::exchange(&mut desk, &channel).await?;
+/// let ticket = Credentials { session_token: String::new(), expires_at: None, recovery_ticket: "sealed".to_owned(), ticket_version: 1 };
+/// desk.apply(&Record::Renewed(ticket));
+/// let ticket_for = |server| desk.restore_page(0, server).and_then(|page| page.recovery_ticket);
+/// assert_eq!(ticket_for(Server::Knows), None);
+/// assert_eq!(ticket_for(Server::LostTheMeet).as_deref(), Some("sealed"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Server {
     /// One that knows the meet.

@@ -23,6 +23,7 @@
 
 mod answer;
 mod canonical;
+mod carrying;
 pub mod chain;
 mod edit;
 mod handing_back;
@@ -37,6 +38,7 @@ mod status;
 mod tests;
 
 pub use answer::{Heard, Need, Unfit};
+pub use carrying::Carried;
 pub use edit::{EditError, Stranger};
 pub use handing_back::Server;
 pub use news::{News, Overruled};
@@ -60,6 +62,26 @@ use pending::PendingLog;
 use record::{Acked, Answered, Decided, Edited, Page};
 
 /// A meet as one client holds it. See the [module](self).
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::Edit;
+///
+/// let (server, mut replica) = (MemoryServer::new(), hall::member("desk"));
+/// let record = replica.edit(Edit::set("lot", "7")?)?;
+/// replica.apply(&record); // Each of these records is stored first.
+///
+/// let outgoing = replica.push().ok_or("an edit waits")?;
+/// outgoing.record.iter().for_each(|record| drop(replica.apply(record)));
+/// let answer = server.channel("desk", "laptop", 1).sync(outgoing.push, replica.pull(Duration::ZERO)).await?;
+/// let heard = replica.answered(answer)?;
+/// let news = heard.record.map(|record| replica.apply(&record)).unwrap_or_default();
+/// assert_eq!((news.settled, replica.status().pending), (vec![1], 0));
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Default)]
 pub struct Replica {
     identity: Option<Identity>,
@@ -82,6 +104,18 @@ pub struct Replica {
 }
 
 /// Whether an editor may change what existed before while the server is out of reach.
+///
+/// ```
+/// use liftrelay::client::replica::{ConflictFree, Edit, EditError, Replica};
+///
+/// let mut replica = Replica::default();
+/// replica.set_conflict_free(ConflictFree::Offline);
+/// assert!(matches!(replica.edit(Edit::set("meet.name", "\"Spring Open\"")?), Err(EditError::ReadOnly(_))));
+/// let record = replica.edit(Edit::create("registration.entries[9]", r#"{"name":"Erin"}"#)?)?;
+/// replica.apply(&record);
+/// assert!(replica.edit(Edit::set("registration.entries[9].lot", "4")?).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ConflictFree {
     /// The mode is off: everything may be changed at any time.
@@ -250,11 +284,9 @@ impl Replica {
 
     /// An ack whose entry the log does not have is of a history that the server has lost: the edit is sent again.
     fn forget_lost_acks(&mut self, head: u64) {
-        let (known, canonical) = (self.canonical.head(), &self.canonical);
+        let canonical = &self.canonical;
         for pending in self.pending.iter_mut() {
-            let is_lost =
-                |acked: &Acked| acked.seq > head || (!acked.merged && acked.seq <= known && canonical.own(acked.number).is_none());
-            pending.acked = pending.acked.filter(|acked| !is_lost(acked));
+            pending.acked = pending.acked.filter(|acked| !canonical.has_lost(acked, head));
         }
     }
 

@@ -10,6 +10,16 @@ use crate::meet::state::State;
 use crate::meet::value::Value;
 
 /// What a record changed.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Replica};
+///
+/// let mut replica = Replica::default();
+/// let record = replica.edit(Edit::set("meet.name", "\"Spring Open\"")?)?;
+/// let news = replica.apply(&record);
+/// assert_eq!(news.keys.iter().map(|key| key.as_str()).collect::<Vec<_>>(), ["meet.name"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct News {
     /// Keys at which the shown state is another one now.
@@ -25,6 +35,27 @@ pub struct News {
 }
 
 /// An own entry that stood, and that another location overruled later.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+///
+/// let server = MemoryServer::new();
+/// # let (mut desk, mut platform) = (hall::member("desk"), hall::member("platform"));
+/// # let channel = server.channel("desk", "laptop", 1);
+/// # hall::set(&mut desk, "lot", "12")?;
+/// # hall::exchange(&mut desk, &channel).await?;
+/// # hall::set(&mut platform, "lot", "7")?;
+/// # hall::exchange(&mut platform, &server.channel("platform", "laptop", 2)).await?;
+/// // A desk's change of `lot` stood, until a platform that had not seen it changed the same.
+/// let heard = desk.answered(channel.pull(desk.pull(Duration::ZERO)).await?)?;
+/// let news = desk.apply(&heard.record.ok_or("there is news")?);
+/// let overruled = &news.overruled[0];
+/// assert_eq!((overruled.old.get(), overruled.new.get(), &*overruled.location_name), ("12", "7", "platform"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Overruled {
     /// `localSeqNum` of the own entry.

@@ -10,6 +10,18 @@ use crate::meet::update::Op;
 use super::record::{Acked, Edit, Edited};
 
 /// An edit on its way into the log.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Replica};
+///
+/// let mut replica = Replica::default();
+/// let record = replica.edit(Edit::set("lot", "7")?)?;
+/// replica.apply(&record);
+/// let pending = replica.pending().next().ok_or("one waits")?;
+/// assert_eq!((pending.number, pending.edit.key.as_str(), pending.acked), (1, "lot", None));
+/// assert!(pending.is_shown());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Pending {
     /// Its `localSeqNum`.
@@ -32,11 +44,6 @@ impl Pending {
     /// Whether the shown state holds it. One that cannot apply to what the log says now shows nothing, and stays pending.
     pub fn is_shown(&self) -> bool {
         self.undo.is_some()
-    }
-
-    /// Whether it was acked with a number that a log with this head does not have.
-    pub(super) fn is_acked_above(&self, head: u64) -> bool {
-        self.acked.is_some_and(|acked| acked.seq > head)
     }
 
     fn show(&mut self, state: &mut State) {

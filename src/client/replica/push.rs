@@ -18,6 +18,19 @@ use super::{Pending, Replica};
 const ENTRY_BYTES: usize = 512;
 
 /// A batch to send.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut desk = hall::member("desk");
+/// # hall::set(&mut desk, "lot", "7")?;
+/// // An edit was made and not sent yet.
+/// let outgoing = desk.push().ok_or("an edit waits")?;
+/// let record = outgoing.record.ok_or("it is sent for the first time")?;
+/// desk.apply(&record); // Stored first: from now on the edit is sent as it is or not at all.
+/// assert!(desk.push().is_some_and(|again| again.record.is_none() && again.push.updates.len() == 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// What to send.

@@ -1,9 +1,11 @@
 //! What a replica remembers: everything that ever happens to it, one record each.
 
+mod text;
+
 use std::fmt;
 use std::sync::Arc;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, Cursor};
@@ -16,6 +18,17 @@ use crate::meet::value::Value;
 use crate::wire::message::Status;
 
 /// Something that happens to a replica. A store keeps records; [`Replica::apply`](super::Replica::apply) carries them out.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Record, Replica};
+///
+/// let record = Replica::default().edit(Edit::set("lot", "7")?)?;
+/// let kept = serde_json::to_string(&record)?;
+/// assert_eq!(kept, r#"{"edited":{"first":1,"edits":[{"key":"lot","value":7}],"after":"0"}}"#);
+/// let replica = Replica::open([serde_json::from_str(&kept)?]);
+/// assert_eq!(replica.state().canonical(), r#"{"lot":7}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Record {
@@ -39,6 +52,13 @@ pub enum Record {
 }
 
 /// Who a replica is.
+///
+/// ```
+/// use liftrelay::client::replica::{Identity, Record, Replica};
+///
+/// let who = Identity { meet_id: "123-456-789".to_owned(), location_name: "desk".into(), client_id: "laptop".into() };
+/// assert_eq!(Replica::open([Record::Joined(who.clone())]).identity(), Some(&who));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Identity {
@@ -51,6 +71,15 @@ pub struct Identity {
 }
 
 /// What opens the meet. Shown to nobody: `Debug` leaves the secrets out.
+///
+/// ```
+/// use liftrelay::client::replica::{Credentials, Record, Replica};
+///
+/// let (session_token, recovery_ticket) = ("lr_s_secret".to_owned(), "secret".to_owned());
+/// let renewed = Credentials { session_token, expires_at: None, recovery_ticket, ticket_version: 1 };
+/// assert!(!format!("{renewed:?}").contains("secret"));
+/// assert_eq!(Replica::open([Record::Renewed(renewed.clone())]).credentials(), Some(&renewed));
+/// ```
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Credentials {
@@ -72,6 +101,14 @@ impl fmt::Debug for Credentials {
 }
 
 /// A change that a user wants: what to do at a key.
+///
+/// ```
+/// use liftrelay::client::replica::Edit;
+///
+/// let edits: Vec<Edit> = serde_json::from_str(r#"[{"key":"lot","value":null},{"op":"remove","key":"meet.name"}]"#)?;
+/// assert_eq!(edits, [Edit::set("lot", "null")?, Edit::remove("meet.name")?]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Edit {
@@ -79,14 +116,24 @@ pub struct Edit {
     #[serde(default, skip_serializing_if = "Op::is_set")]
     pub op: Op,
     /// Where.
-    #[serde(with = "key")]
+    #[serde(with = "text::key")]
     pub key: Key,
     /// What; `None` for a removal. (`null` is a value, so absence has to be told from it.)
-    #[serde(default, with = "value", skip_serializing_if = "Option::is_none")]
+    #[serde(default, with = "text::value", skip_serializing_if = "Option::is_none")]
     pub value: Option<Value>,
 }
 
 /// Edits made in one go, all of them on top of the same history.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Record, Replica};
+///
+/// // An entry and its lot number, which nobody must see without each other.
+/// let both = vec![Edit::create("registration.entries[9]", "{}")?, Edit::set("registration.entries[9].lot", "4")?];
+/// let Record::Edited(edited) = Replica::default().edit_all(both)? else { unreachable!("edits are records of this kind") };
+/// assert_eq!((edited.first, edited.edits.len()), (1, 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Edited {
@@ -102,6 +149,23 @@ pub struct Edited {
 }
 
 /// What the server said.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::Record;
+///
+/// # let mut desk = hall::member("desk");
+/// # hall::set(&mut desk, "lot", "7")?;
+/// # let push = desk.push().ok_or("an edit waits")?.push;
+/// let answer = MemoryServer::new().channel("desk", "laptop", 1).sync(push, desk.pull(Duration::ZERO)).await?;
+/// let Some(Record::Answered(answered)) = desk.answered(answer)?.record else { unreachable!("there is news") };
+/// assert_eq!((answered.acked.len(), answered.refused.len()), (1, 0));
+/// assert!(answered.page.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answered {
@@ -120,6 +184,22 @@ pub struct Answered {
 }
 
 /// An edit took effect.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::{Record, record::Acked};
+///
+/// # let mut desk = hall::member("desk");
+/// # hall::set(&mut desk, "lot", "7")?;
+/// # let push = desk.push().ok_or("an edit waits")?.push;
+/// let answer = MemoryServer::new().channel("desk", "laptop", 1).sync(push, desk.pull(Duration::ZERO)).await?;
+/// let Some(Record::Answered(answered)) = desk.answered(answer)?.record else { unreachable!("there is news") };
+/// assert_eq!(answered.acked, [Acked { number: 1, seq: 1, merged: false }]);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Acked {
@@ -133,6 +213,18 @@ pub struct Acked {
 }
 
 /// An edit took no effect.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::meet::outcome::UpdateCode;
+///
+/// # let desk = hall::overruled().await?;
+/// // A desk whose change of `lot` was refused.
+/// let refused = &desk.set_aside()[&1].refused;
+/// assert_eq!((refused.number, refused.code), (1, Some(UpdateCode::Overruled)));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Refused {
@@ -148,6 +240,17 @@ pub struct Refused {
 }
 
 /// The entry that an edit was refused for.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let desk = hall::overruled().await?;
+/// // A desk whose change of `lot` was refused.
+/// let standing = desk.set_aside()[&1].refused.standing.as_ref().ok_or("somebody overruled it")?;
+/// assert_eq!((&*standing.location_name, standing.priority, standing.seq), ("platform", 2, 1));
+/// assert_eq!(standing.value.as_ref().map(|value| value.get()), Some("7"));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Standing {
@@ -165,6 +268,23 @@ pub struct Standing {
 }
 
 /// A page of the log.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use liftrelay::client::channel::{Channel, memory::MemoryServer};
+/// use liftrelay::client::replica::Record;
+///
+/// # let mut desk = hall::member("desk");
+/// # hall::set(&mut desk, "lot", "7")?;
+/// # let push = desk.push().ok_or("an edit waits")?.push;
+/// let answer = MemoryServer::new().channel("desk", "laptop", 1).sync(push, desk.pull(Duration::ZERO)).await?;
+/// let Some(Record::Answered(answered)) = desk.answered(answer)?.record else { unreachable!("there is news") };
+/// let page = answered.page.ok_or("a page was asked for")?;
+/// assert_eq!((&*page.entries[0].update_key, page.head, page.more), ("lot", 1, false));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Page {
@@ -189,6 +309,21 @@ impl Page {
 }
 
 /// What a user decided about edits that the server refuses.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use liftrelay::client::replica::Record;
+///
+/// # let mut desk = hall::overruled().await?;
+/// // A desk whose change of `lot` was refused.
+/// let record = desk.drop_refused(1)?;
+/// let Record::Decided(decided) = &record else { unreachable!("decisions are records of this kind") };
+/// assert_eq!((&decided.dropped[..], &decided.kept[..]), (&[1][..], &[][..]));
+/// desk.apply(&record);
+/// assert_eq!(desk.status().conflicts, 0);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Decided {
@@ -197,31 +332,4 @@ pub struct Decided {
     /// Pending edits that go on, made anew on top of what is known now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<u64>,
-}
-
-mod key {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(key: &Key, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(key)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Key, D::Error> {
-        let text = String::deserialize(input)?;
-        Key::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-mod value {
-    use super::*;
-
-    pub(super) fn serialize<S: Serializer>(value: &Option<Value>, out: S) -> Result<S::Ok, S::Error> {
-        let text = value.as_ref().map_or_else(|| "null".to_owned(), Value::canonical);
-        RawValue::from_string(text).map_err(serde::ser::Error::custom)?.serialize(out)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Value>, D::Error> {
-        let text = Box::<RawValue>::deserialize(input)?;
-        Value::parse(text.get()).map(Some).map_err(serde::de::Error::custom)
-    }
 }

@@ -4,6 +4,21 @@ use super::record::{Decided, Edit, Edited, Record, Refused};
 use super::{EditError, Replica};
 
 /// A refused edit, and why it was refused.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let mut desk = hall::overruled().await?;
+/// // A desk whose change of `lot` was refused.
+/// let aside = &desk.set_aside()[&1];
+/// assert_eq!(aside.edit.key.as_str(), "lot");
+/// assert!(aside.refused.standing.as_ref().is_some_and(|standing| &*standing.location_name == "platform"));
+/// let record = desk.retry(1)?; // Or `drop_refused`.
+/// desk.apply(&record);
+/// assert!(desk.set_aside().is_empty());
+/// assert_eq!(desk.state().canonical(), r#"{"lot":12}"#);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct SetAside {
     /// What the user wanted.

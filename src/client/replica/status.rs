@@ -5,6 +5,16 @@ use crate::wire::message::Status;
 use super::Replica;
 
 /// How a replica stands.
+///
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let desk = hall::overruled().await?;
+/// // A desk whose change of `lot` was refused: the platform's entry 1 stands there.
+/// let status = desk.status();
+/// assert_eq!((status.pending, status.conflicts, status.last_number, status.head), (0, 1, 1, 1));
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReplicaStatus {
     /// Edits that the log does not have yet.

@@ -24,12 +24,37 @@ use crate::meet::limits::WAIT_MAX;
 pub use smart::SmartScheduler;
 
 /// Chooses from what was measured.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::schedule::{Choice, Measured, Scheduler, SmartScheduler};
+///
+/// /// Whatever is best, but edits of a whole second go together: for a line that is paid by the request.
+/// struct Frugal;
+///
+/// impl Scheduler for Frugal {
+///     fn choose(&mut self, measured: &Measured) -> Choice {
+///         Choice { window: Duration::from_secs(1), ..SmartScheduler.choose(measured) }
+///     }
+/// }
+/// assert_eq!(Frugal.choose(&Measured::default()).window.as_secs(), 1);
+/// ```
 pub trait Scheduler: Send + Sync {
     /// What to do next.
     fn choose(&mut self, measured: &Measured) -> Choice;
 }
 
 /// What was measured.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::schedule::{Measured, Scheduler, SmartScheduler, Why};
+///
+/// let after_two_failures = Measured { failures: 2, ..Measured::default() };
+/// let choice = SmartScheduler.choose(&after_two_failures);
+/// assert_eq!(choice.why, Why::Failed);
+/// assert!(choice.pause <= Duration::from_secs(5));
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Measured {
     /// The transport in use.
@@ -79,6 +104,15 @@ impl Default for Measured {
 }
 
 /// What to do next.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::schedule::{Choice, Measured, Scheduler, SmartScheduler, Why};
+///
+/// let at_rest = SmartScheduler.choose(&Measured::default());
+/// let expected = Choice { window: Duration::ZERO, wait: at_rest.wait, pause: Duration::ZERO, why: Why::Waiting };
+/// assert_eq!(at_rest, expected);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Choice {
     /// How long edits are collected before they are sent, counted from the first of them.
@@ -92,6 +126,17 @@ pub struct Choice {
 }
 
 /// Why a choice is as it is.
+///
+/// ```
+/// use std::time::Duration;
+/// use liftrelay::client::channel::Transport;
+/// use liftrelay::client::schedule::{Measured, Scheduler, SmartScheduler, Why};
+///
+/// let mut quiet = Measured { transport: Transport::ShortPoll, idle: Duration::from_secs(60), ..Measured::default() };
+/// assert_eq!(SmartScheduler.choose(&quiet).why, Why::Idle);
+/// quiet.unsent = 1;
+/// assert_eq!(SmartScheduler.choose(&quiet).why, Why::Active);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
     /// Something just happened, or more is there: again at once.

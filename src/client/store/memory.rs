@@ -4,6 +4,16 @@ use super::{ReplicaStore, StoreError};
 use crate::client::replica::Record;
 
 /// Records in memory. See the [module](super) for an example.
+///
+/// ```
+/// use liftrelay::client::replica::Record;
+/// use liftrelay::client::store::{MemoryStore, ReplicaStore};
+///
+/// let mut store = MemoryStore::default();
+/// store.append(&[Record::Sent { up_to: 3 }])?;
+/// assert_eq!((store.len(), store.load()?.len()), (1, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct MemoryStore {
     records: Vec<Record>,

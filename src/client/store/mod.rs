@@ -27,6 +27,23 @@ use std::path::PathBuf;
 use super::replica::Record;
 
 /// Keeps the records of one replica. Nobody else may append while one is open.
+///
+/// ```
+/// use liftrelay::client::replica::{Edit, Replica};
+/// use liftrelay::client::store::{MemoryStore, ReplicaStore, StoreError};
+///
+/// /// First durable, then true.
+/// fn keep(store: &mut dyn ReplicaStore, replica: &mut Replica, edit: Edit) -> Result<(), Box<dyn std::error::Error>> {
+///     let record = replica.edit(edit)?;
+///     store.append(std::slice::from_ref(&record))?;
+///     replica.apply(&record);
+///     Ok(())
+/// }
+/// let (mut store, mut replica) = (MemoryStore::default(), Replica::default());
+/// keep(&mut store, &mut replica, Edit::set("lot", "7")?)?;
+/// assert_eq!(store.load()?.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait ReplicaStore: Send {
     /// Everything that was appended, in order.
     ///
@@ -42,6 +59,18 @@ pub trait ReplicaStore: Send {
 }
 
 /// A store cannot do what it should.
+///
+/// ```
+/// use liftrelay::client::store::{FileStore, StoreError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("platform-1.replica");
+/// let first = FileStore::open(&path)?;
+/// assert!(matches!(FileStore::open(&path), Err(StoreError::InUse(_))));
+/// drop(first);
+/// assert!(FileStore::open(&path).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The medium failed.

@@ -30,6 +30,7 @@ pub struct Member {
     pub counts: Arc<Counts>,
     client: Client,
     folder: TempDir,
+    password: &'static str,
 }
 
 /// What went to the server.
@@ -43,27 +44,32 @@ pub struct Counts {
 impl Member {
     /// A new replica of a client of the tests, which reaches the server at `base`.
     pub fn new(client: &Client, base: &str) -> Member {
+        Member::knowing(client, base, PASSWORD)
+    }
+
+    /// The same with a password of its own for the next login.
+    pub fn knowing(client: &Client, base: &str, password: &'static str) -> Member {
         let folder = tempfile::tempdir().unwrap();
         let joined: ReceivedSession = serde_json::from_value(client.session.clone()).unwrap();
         FileStore::open(&file(&folder)).unwrap().append(&Replica::default().join(&joined).unwrap()).unwrap();
-        Member::open(client, base, folder)
+        Member::open(client, base, folder, password)
     }
 
-    fn open(client: &Client, base: &str, folder: TempDir) -> Member {
+    fn open(client: &Client, base: &str, folder: TempDir, password: &'static str) -> Member {
         let (session, counts) = (session(client, base), Arc::new(Counts::default()));
-        let by_password = PasswordAccess::new(session.clone(), PASSWORD.to_owned(), client.location.clone(), client.client_id.clone());
+        let by_password = PasswordAccess::new(session.clone(), password.to_owned(), client.location.clone(), client.client_id.clone());
         let access = Counted { inner: by_password, counts: Arc::clone(&counts) };
         let channel = Counted { inner: Ladder::new(session), counts: Arc::clone(&counts) };
         let options = Options { access: Some(Arc::new(access)), ..Options::default() };
         let store = Box::new(FileStore::open(&file(&folder)).unwrap());
         let live = Live::start(store, Arc::new(channel), options).unwrap();
-        Member { live, counts, client: client.clone(), folder }
+        Member { live, counts, client: client.clone(), folder, password }
     }
 
     /// Ends the program and starts it again, with the server at `base`.
     pub async fn restart(self, base: &str) -> Member {
         self.live.close().await;
-        Member::open(&self.client, base, self.folder)
+        Member::open(&self.client, base, self.folder, self.password)
     }
 
     pub async fn set(&self, key: &str, value: &Value) {

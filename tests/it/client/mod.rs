@@ -2,9 +2,12 @@
 
 mod cable;
 mod channels;
+mod ended;
 mod hall;
 mod ladder;
 mod live;
 mod member;
+mod rung;
+mod secure;
 mod sessions;
 mod traces;

@@ -6,12 +6,13 @@ use serde_json::json;
 use tempfile::tempdir;
 
 use crate::support::Client;
+use crate::support::address::free_address;
 use crate::support::process::{Process, liftrelay, run};
 
 #[tokio::test]
 async fn an_address_of_their_own_keeps_metrics_off_the_other_one() {
     let folder = tempdir().unwrap();
-    let metrics = free_address();
+    let metrics = free_address().to_string();
     let process = Process::start_with(folder.path(), &["--metrics-listen", &metrics]);
     let (public, operators) = (process.stranger(), Client::new(&format!("http://{metrics}")));
     public.get("/metrics").await.problem(404, "not-found");
@@ -31,12 +32,6 @@ async fn an_address_of_their_own_keeps_metrics_off_the_other_one() {
     assert!(status.success(), "{stderr}");
     assert!(stderr.contains(&format!("metrics are at http://{metrics}/metrics")), "{stderr}");
     assert_eq!(stdout.lines().count(), 1, "scripts read the public address there: {stdout}");
-}
-
-/// An address that was free a moment ago.
-fn free_address() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }
 
 #[tokio::test]

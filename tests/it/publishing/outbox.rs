@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use tempfile::tempdir;
 
 use super::{EMAIL, SINGLE, publish, published, publishes, small, until, until_status};
+use crate::support::address::free_address;
 use crate::support::process::{Process, liftrelay, run};
-use crate::support::webhook::{Webhook, nobody};
+use crate::support::webhook::Webhook;
 use crate::support::{Client, TestServer};
 
 fn names(folder: &Path) -> Vec<String> {
@@ -83,7 +84,7 @@ async fn the_oldest_publish_makes_room_for_the_newest() {
 
 #[tokio::test]
 async fn what_waits_to_be_handed_over_makes_no_room() {
-    let server = TestServer::publishing_to(&format!("http://{}/", nobody())).await;
+    let server = TestServer::publishing_to(&format!("http://{}/", free_address())).await;
     let desk = server.meet().await;
     for version in 0..64 {
         published(&desk, &corrected(version)).await;
@@ -98,7 +99,7 @@ async fn what_waits_to_be_handed_over_makes_no_room() {
 #[tokio::test]
 async fn what_was_queued_is_not_handed_over_to_nobody() {
     let folder = tempdir().unwrap();
-    let address = nobody();
+    let address = free_address();
     let url = format!("http://{address}/results");
     let process = Process::start_with(folder.path(), &["--publish-to", &url]);
     let desk = process.stranger().create_as("desk").await;

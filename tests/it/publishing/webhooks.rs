@@ -13,8 +13,9 @@ use tokio_rustls::rustls::{ServerConfig, crypto};
 
 use super::{EMAIL, LARGE, SINGLE, publish, published, publishes, small, until, until_status};
 use crate::support::TestServer;
+use crate::support::address::free_address;
 use crate::support::process::{Process, liftrelay};
-use crate::support::webhook::{Answer, Webhook, nobody};
+use crate::support::webhook::{Answer, Webhook};
 
 #[tokio::test]
 async fn a_webhook_is_told_everything_and_knows_what_came_twice() {
@@ -43,7 +44,7 @@ async fn a_webhook_is_told_everything_and_knows_what_came_twice() {
 
 #[tokio::test]
 async fn editors_see_why_it_takes_long_and_no_secret() {
-    let address = nobody();
+    let address = free_address();
     let server = TestServer::publishing_to(&format!("http://user:opensesame@{address}/results?token=opensesame")).await;
     let desk = server.meet().await;
     let id = published(&desk, SINGLE).await;
@@ -132,7 +133,7 @@ async fn a_webhook_that_wants_it_at_once_is_not_flooded() {
 #[tokio::test]
 async fn what_was_acked_is_handed_over_after_a_crash() {
     let folder = tempdir().unwrap();
-    let address = nobody();
+    let address = free_address();
     let url = format!("http://{address}/results");
     let process = Process::start_with(folder.path(), &["--publish-to", &url]);
     let mut meets = Vec::new();
@@ -194,7 +195,7 @@ async fn a_webhook_on_this_machine_needs_no_proxy() {
     let mut webhook = Webhook::start(&[]);
     let mut command = liftrelay();
     for name in ["HTTP_PROXY", "http_proxy", "ALL_PROXY"] {
-        command.env(name, format!("http://{}", nobody()));
+        command.env(name, format!("http://{}", free_address()));
     }
     let process = Process::launch(folder.path(), command, &["--publish-to", &webhook.url()]);
     let desk = process.stranger().create_as("desk").await;

@@ -50,6 +50,27 @@ async fn an_older_copy_of_the_folder_gets_its_entries_back_in_pages_of_any_size(
     assert_eq!(desk.set("lot", json!("on")).await, 13);
 }
 
+/// A client knows the chain only where pages ended, so no page may hold more than one body takes.
+#[tokio::test]
+async fn a_log_of_large_values_goes_back_in_the_pages_in_which_it_came() {
+    let home = tempdir().unwrap();
+    let mut process = Process::start(home.path());
+    let desk = process.stranger().create_as("desk").await;
+    desk.set("lot", json!(1)).await;
+    let folder = process.meet_folder(&desk.meet);
+    let copy = copy_of(&folder);
+    for n in 0..20 {
+        desk.set("notes", json!(format!("{n} {}", "x".repeat(250_000)))).await;
+    }
+    let before = desk.state().await;
+    let pages = kept(&desk, 1, 1_000).await;
+    assert!(pages.len() > 1, "5 MB in one page");
+    process = put_back(process, &folder, &copy);
+    let desk = desk.at(&process.url);
+    hand_back(&desk, &pages).await;
+    assert_eq!(desk.state().await["stateHash"], before["stateHash"]);
+}
+
 /// The chain at any number, which a client has that read up to there.
 async fn chain_at(client: &crate::support::Client, seq: u64) -> (Value, Value) {
     let state = client.get(&client.of_meet(&format!("/state?at={seq}"))).await.expect(200);

@@ -2,6 +2,7 @@
 
 #![allow(dead_code)]
 
+pub mod address;
 pub mod client;
 pub mod clock;
 pub mod connection;

@@ -89,8 +89,3 @@ fn respond((status, headers): Answer) -> Response {
     }
     response
 }
-
-/// An address at which nobody listens.
-pub fn nobody() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}

@@ -25,6 +25,18 @@ const LIVED: Duration = Duration::from_secs(4);
 const SHORT_POLLS: u32 = 20;
 
 /// What is known of the way to a server.
+///
+/// ```
+/// use liftrelay::client::channel::{Transport, ladder::climb::Climb};
+/// use tokio::time::Instant;
+///
+/// let (mut climb, now) = (Climb::default(), Instant::now());
+/// assert_eq!((climb.transport(), climb.probe(now)), (Transport::LongPoll, Some(Transport::Socket)));
+/// climb.failed(Transport::Socket, "the upgrade was ignored".to_owned(), now);
+/// assert_eq!(climb.probe(now), Some(Transport::Sse));
+/// climb.proven(Transport::Sse);
+/// assert_eq!((climb.transport(), climb.probe(now)), (Transport::Sse, None));
+/// ```
 #[derive(Clone, Debug)]
 pub struct Climb {
     /// How long the server may hold a request.
@@ -45,6 +57,16 @@ struct Rung {
 }
 
 /// What is known of one rung, for people.
+///
+/// ```
+/// use liftrelay::client::channel::{Transport, ladder::climb::Climb};
+/// use tokio::time::Instant;
+///
+/// let mut climb = Climb::default();
+/// climb.failed(Transport::Socket, "the upgrade was ignored".to_owned(), Instant::now());
+/// let socket = &climb.report()[0];
+/// assert_eq!((socket.transport, socket.failures, socket.why.as_deref()), (Transport::Socket, 1, Some("the upgrade was ignored")));
+/// ```
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RungReport {

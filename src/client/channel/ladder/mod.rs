@@ -24,15 +24,18 @@ use trial::{Trial, brought};
 
 /// A channel that finds the best way by itself.
 ///
-/// ```no_run
-/// # async fn example(session: liftrelay::client::api::Session) -> Result<(), liftrelay::client::channel::Fault> {
+/// ```
+/// # mod hall { include!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/shared/hall.rs")); }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use std::time::Duration;
-/// use liftrelay::client::channel::{Channel, Pull, ladder::Ladder};
+/// use liftrelay::client::channel::{Channel, Pull, Transport, ladder::Ladder};
 /// use liftrelay::meet::chain::Cursor;
 ///
+/// # let session = hall::session().await?;
 /// let ladder = Ladder::new(session);
-/// let answer = ladder.pull(Pull { after: Cursor::START, wait: Duration::from_secs(25), limit: None }).await?;
-/// println!("{answer:?} by {:?}", ladder.link().transport);
+/// // The first answer comes by a request. Better rungs are tried beside the pulls.
+/// ladder.pull(Pull { after: Cursor::START, wait: Duration::from_millis(200), limit: None }).await?;
+/// assert!(ladder.link().transport >= Transport::LongPoll);
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
@@ -125,7 +128,8 @@ impl Ladder {
         Ladder::with(session, Climb::default())
     }
 
-    /// A ladder whose climb begins with what is known already.
+    /// A ladder whose climb begins with what is known already: a program that keeps [`Link::transport`] from one run to the next
+    /// begins with [`Climb::from_memory`].
     pub fn with(session: Session, climb: Climb) -> Ladder {
         Ladder {
             session,

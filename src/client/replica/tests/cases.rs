@@ -245,6 +245,23 @@ fn a_server_that_lost_the_end_of_its_log_gets_it_back() {
     assert_eq!(desk.shows(), left.shows());
 }
 
+#[test]
+fn an_acked_edit_whose_number_the_log_gave_to_another_is_sent_again() {
+    let (mut authority, mut left, mut desk) = hall();
+    left.set("a", "1");
+    let push = left.batch();
+    let answer = authority.sync(&left, &push, None);
+    left.hear(answer).unwrap();
+    // The server comes back without the only entry, and its number goes to somebody else.
+    let mut older = Authority::new();
+    desk.set("b", "2");
+    desk.sync_until_quiet(&mut older);
+    left.sync_until_quiet(&mut older);
+    desk.sync_until_quiet(&mut older);
+    assert_eq!(left.replica.status().pending, 0);
+    assert_eq!((left.shows().as_str(), desk.shows()), (r#"{"a":1,"b":2}"#, left.shows()));
+}
+
 fn restore(member: &Member, authority: &mut Authority, mut after: u64) {
     use crate::client::replica::Server;
     use crate::meet::restore::{Handed, Restored};

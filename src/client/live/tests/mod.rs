@@ -1,5 +1,7 @@
 //! Replicas kept in step with a server in memory, in paused time.
 
+mod rings;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +15,7 @@ use crate::client::replica::chain::Decision;
 use crate::client::replica::{Identity, Record};
 use crate::client::schedule::ManualScheduler;
 use crate::client::store::{FileStore, MemoryStore};
+use crate::meet::limits::CLIENT_RETRY_MAX;
 
 const PATIENCE: Duration = Duration::from_secs(300);
 
@@ -81,6 +84,23 @@ async fn edits_reach_the_others_at_once() {
     }
     assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
     all_settled(&server, &[&desk, &platform]).await;
+}
+
+/// Where nobody writes, a held pull would come back only when its time is up.
+#[tokio::test(start_paused = true)]
+async fn a_quiet_meet_is_known_to_be_in_reach_at_once() {
+    let server = MemoryServer::new();
+    let desk = join(&server, "desk", 10);
+    let link_is = async |wanted: fn(&Link) -> bool, within: Duration| {
+        let started = Instant::now();
+        desk.live.status().wait_for(|status| wanted(&status.link)).await.unwrap();
+        assert!(started.elapsed() <= within, "{:?}", started.elapsed());
+    };
+    link_is(|link| *link == Link::Up, Duration::from_secs(1)).await;
+    desk.channel.set_online(false);
+    link_is(|link| matches!(link, Link::Down { .. }), Duration::from_secs(1)).await;
+    desk.channel.set_online(true);
+    link_is(|link| *link == Link::Up, CLIENT_RETRY_MAX).await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,0 +1,342 @@
+// Overlays on air: real Chromium, the real program, and everything that goes wrong in a hall.
+
+import assert from "node:assert/strict";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
+
+import { ELEMENTS } from "../../overlay/elements.js";
+import { fold, trace } from "../overlay/traces.mjs";
+import { launch, newPage, skip } from "./browser.mjs";
+import { Server } from "./server.mjs";
+
+const MARKUP = "<img src=x onerror=alert(1)>";
+const SIZE = { viewport: { width: 1920, height: 1080 } };
+const NAMES = [...Object.keys(ELEMENTS), "all"];
+
+const server = new Server();
+/** @type {import("playwright-core").Browser} */
+let browser;
+let meet = "";
+let token = "";
+let key = "";
+
+before(async () => {
+  if (skip) return;
+  [browser] = await Promise.all([launch(), server.start()]);
+  const locations = [{ locationName: "platform 1", priority: 10 }];
+  const body = { meetName: "Try-out", password: "ten characters", thisLocationName: "platform 1", locations };
+  const created = await server.send("POST", "/v1/meets", { body });
+  [meet, token] = [created.meetId.replaceAll("-", ""), created.sessionToken];
+  key = (await server.send("POST", `/v1/meets/${meet}/view-keys`, { token, body: { label: "overlays" } })).viewKey;
+  const state = JSON.parse(JSON.stringify(fold(trace("kg-single-34").slice(0, 870))));
+  for (const [name, value] of Object.entries({ meet: state.meet, registration: { entries: state.registration.entries } })) await push(name, value);
+  await push("overlays", { sponsors: [{ name: MARKUP }] });
+  await push("clock[1]", { seconds: 60 });
+});
+
+after(async () => {
+  await browser?.close();
+  await server.remove();
+});
+
+/**
+ * @param {string} updateKey
+ * @param {unknown} updateValue
+ */
+const push = (updateKey, updateValue) => server.send("POST", `/v1/meets/${meet}/updates`, { token, body: { updates: [{ updateKey, updateValue }] } });
+const address = (/** @type {string} */ name, query = "") => `${server.origin}/overlay/${name}?meet=${meet}${query}#key=${key}`;
+const text = (/** @type {import("playwright-core").Page} */ page, /** @type {string} */ selector) => page.locator(selector).first().innerText();
+
+/** A context of its own, so that nothing is kept from other tests. */
+async function open(/** @type {string} */ name, query = "") {
+  const opened = await newPage(browser, SIZE);
+  await opened.page.goto(address(name, query));
+  return opened;
+}
+
+for (const name of NAMES) {
+  test(`${name} shows the meet, transparent and without complaint`, { skip }, async () => {
+    const { page, complaints } = await open(name);
+    await page.waitForSelector(`.lr-${name === "all" ? "lower-third" : name}`);
+    assert.equal(await page.evaluate(() => getComputedStyle(document.body).backgroundColor), "rgba(0, 0, 0, 0)");
+    const outside = await page.evaluate(() => {
+      const boxes = Array.from(document.querySelectorAll(".lr"), (element) => element.getBoundingClientRect());
+      return boxes.filter(({ left, top, right, bottom }) => left < 0 || top < 0 || right > innerWidth || bottom > innerHeight).length;
+    });
+    assert.equal(outside, 0, "everything is on the screen");
+    assert.equal(await page.evaluate(async () => (await document.fonts.load('700 32px "Roboto Condensed"')).length), 1, "the font came along");
+    assert.deepEqual(complaints, []);
+    await page.close();
+  });
+}
+
+test("names are text, whatever they look like", { skip }, async () => {
+  const { page, complaints } = await open("lower-third");
+  await page.waitForSelector(".lr-card");
+  await push("registration.entries[5013].name", MARKUP);
+  await push("display[1]", { day: 1, flight: "A", lift: "S", attempt: 2, currentEntryId: 5013 });
+  await page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent === name, MARKUP);
+  await push("display[1]", { day: 1, flight: "A", lift: "S", attempt: 2, currentEntryId: 5000 });
+  await page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent !== name, MARKUP);
+  assert.equal(await page.locator("img").count(), 0);
+  assert.deepEqual(complaints, []);
+  await push("display[1]", null);
+  await page.close();
+});
+
+test("a long name and a large meet stay on the screen", { skip }, async () => {
+  const name = `${"Maximiliana-Alexandra von Hohenstein ".repeat(3)}`.slice(0, 64);
+  const large = JSON.parse(JSON.stringify(fold(trace("kg-large-310"))));
+  for (const entry of Object.values(large.registration.entries)) Object.assign(entry, { name, team: name, divisions: [name], squatStatus: [1, 1, 0, 0, 0] });
+  const body = { meetName: "Large", password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
+  const { meetId, sessionToken } = await server.send("POST", "/v1/meets", { body });
+  const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
+  const { viewKey } = await server.send("POST", `${path}/view-keys`, { token: sessionToken, body: { label: "large" } });
+  const entries = Object.entries(large.registration.entries).map(([id, entry]) => ({ updateKey: `registration.entries[${id}]`, updateValue: entry }));
+  const display = { day: 1, flight: "A", lift: "S", attempt: 3, currentEntryId: Number(Object.keys(large.registration.entries)[0]) };
+  const others = { meet: { ...large.meet, name }, clock: { 1: { seconds: 36000 } }, display: { 1: display }, overlays: { sponsors: [{ name }] } };
+  const updates = [...Object.entries(others).map(([updateKey, updateValue]) => ({ updateKey, updateValue })), ...entries];
+  await server.send("POST", `${path}/updates`, { token: sessionToken, body: { updates } });
+  for (const element of NAMES) {
+    const { page } = await newPage(browser, SIZE);
+    await page.goto(`${server.origin}/overlay/${element}?meet=${meetId}&lang=de&units=lbs#key=${viewKey}`);
+    await page.waitForSelector(`.lr-${element === "all" ? "lower-third" : element}`);
+    const outside = await page.evaluate(() => {
+      const boxes = Array.from(document.querySelectorAll(".lr, .lr-card, .lr-row, .lr-heading, .lr-attempt, .lr-weight, .lr-plate"), (node) => ({ node, box: node.getBoundingClientRect() }));
+      const isOut = ({ box: { left, top, right, bottom } }) => left < 0 || top < 0 || right > innerWidth || bottom > innerHeight;
+      return boxes.filter(isOut).map(({ node }) => node.className);
+    });
+    assert.deepEqual(outside, [], element);
+    await page.close();
+  }
+});
+
+test("values are painted only when they change", { skip }, async () => {
+  const { page } = await open("board");
+  await page.waitForSelector(".lr-board .lr-row");
+  await page.evaluate(() => {
+    const seen = /** @type {string[]} */ ((/** @type {any} */ (window).seen = []));
+    const note = (/** @type {MutationRecord} */ record) => seen.push(`${record.type} ${/** @type {Element} */ (record.target).className}`);
+    new MutationObserver((records) => records.forEach(note)).observe(document.body, { subtree: true, childList: true, attributes: true, characterData: true });
+  });
+  const seen = () => page.evaluate(() => /** @type {any} */ (window).seen);
+  await push("meet.city", "Elsewhere");
+  await push("registration.entries[5000].bodyweightKg", 60);
+  await page.waitForFunction(() => document.querySelector(".lr-board .lr-row") !== null);
+  await push("registration.entries[5000].benchKg[0]", 57.5);
+  await page.waitForFunction(() => /** @type {any} */ (window).seen.length > 0);
+  await sleep(300);
+  assert.deepEqual(await seen(), ["childList lr-weight"], "one number, and nothing else");
+  await page.close();
+});
+
+test("an overlay is never blank: through a kill -9, and from a cold start without a stream", { skip }, async () => {
+  const context = await browser.newContext(SIZE);
+  const page = await context.newPage();
+  await page.goto(address("lower-third"));
+  await page.waitForSelector(".lr-card");
+  const name = await text(page, ".lr-name");
+  // A film strip: what stands on the screen, twenty times a second.
+  await page.evaluate(() => {
+    const strip = /** @type {string[]} */ ((/** @type {any} */ (window).strip = []));
+    setInterval(() => strip.push(document.querySelector(".lr-name")?.textContent ?? ""), 50);
+  });
+  await sleep(2500);
+  await server.kill();
+  await page.waitForSelector(".lr-dot:not([hidden])", { timeout: 20_000 });
+  assert.equal(await text(page, ".lr-name"), name);
+  await server.start();
+  await page.waitForSelector(".lr-dot[hidden]", { state: "attached", timeout: 30_000 });
+  const strip = await page.evaluate(() => /** @type {any} */ (window).strip);
+  assert.ok(strip.length > 100 && strip.every((/** @type {string} */ shown) => shown === name), "never blank, never another text");
+
+  // The same browser with a key that opens nothing, as after a reload while the stream cannot come.
+  const cold = await context.newPage();
+  await cold.goto(address("lower-third").replace(key, "lrv_nothing"));
+  await cold.waitForSelector(".lr-card");
+  assert.equal(await text(cold, ".lr-name"), name);
+  await context.close();
+});
+
+test("nothing that is wrong with an address goes on air", { skip }, async () => {
+  for (const wrong of ["", "?meet=12#key=lrv_x", `?meet=${meet}`, `?meet=${meet}#key=${token}`, `?meet=${meet}#key=lrv_nonsense`]) {
+    const { page } = await newPage(browser, SIZE);
+    /** @type {string[]} */
+    const asked = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await page.goto(`${server.origin}/overlay/lower-third${wrong}`);
+    await sleep(500);
+    assert.equal((await page.innerText("body")).trim(), "", wrong);
+    assert.ok(!asked.some((url) => new URL(url).search.includes(token)), "a session token goes nowhere");
+    await page.goto("about:blank");
+    await page.goto(`${server.origin}/overlay/lower-third${wrong.replace("?", "?debug=1&") || "?debug=1"}`);
+    await page.waitForFunction(() => document.getElementById("debug")?.textContent?.includes("refused"));
+    await page.close();
+  }
+});
+
+test("a theme and a colour change on air", { skip }, async () => {
+  const { page } = await open("lower-third");
+  await page.waitForSelector(".lr-card");
+  const ground = () => page.evaluate(() => getComputedStyle(/** @type {Element} */ (document.querySelector(".lr"))).backgroundColor);
+  const dark = await ground();
+  await push("overlays.theme", "day");
+  await page.waitForFunction((dark) => getComputedStyle(/** @type {Element} */ (document.querySelector(".lr"))).backgroundColor !== dark, dark);
+  assert.match(await ground(), /255, 255, 255/);
+  await push("overlays.accent", "#ff00aa");
+  await page.waitForFunction(() => getComputedStyle(document.documentElement).getPropertyValue("--lr-accent") === "#ff00aa");
+  await push("overlays.theme", "../../nonsense");
+  await page.waitForFunction((dark) => getComputedStyle(/** @type {Element} */ (document.querySelector(".lr"))).backgroundColor === dark, dark);
+  await page.close();
+  await push("overlays.accent", "");
+});
+
+test("ten overlays in one browser share one stream of HTTP/1.1", { skip }, async () => {
+  const viewers = async () => (await server.send("GET", `/v1/meets/${meet}`, { token })).viewers;
+  // Those of pages that were closed before are noticed soon.
+  for (let tries = 0; tries < 100 && (await viewers()) > 0; tries += 1) await sleep(200);
+  const context = await browser.newContext(SIZE);
+  const pages = await Promise.all(NAMES.slice(0, 10).map(() => context.newPage()));
+  await Promise.all(pages.map((page) => page.goto(address("lower-third"))));
+  await Promise.all(pages.map((page) => page.waitForSelector(".lr-card")));
+  assert.equal(await viewers(), 1);
+  const name = "Somebody Else";
+  const { updateAcks } = await push("registration.entries[5013].name", name);
+  await push("display[1]", { lift: "S", flight: "A", attempt: 2, currentEntryId: 5013 });
+  await Promise.all(pages.map((page) => page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent === name, name)));
+  assert.equal(updateAcks.length, 1);
+  await push("display[1]", null);
+  await context.close();
+});
+
+test("two screens with different clocks show the same second within 100 ms", { skip }, async () => {
+  const screens = await Promise.all([0, 3_600_000].map(watchClock));
+  await push("clock[1]", { seconds: 60, startedAt: new Date(Date.now() - 5300).toISOString() });
+  await Promise.all(screens.map((page) => page.waitForFunction(() => Object.keys(/** @type {any} */ (window).changes).length > 5, undefined, { timeout: 20_000 })));
+  const [here, there] = await Promise.all(screens.map((page) => page.evaluate(() => /** @type {any} */ (window).changes)));
+  const both = Object.keys(here).filter((shown) => shown in there).slice(1);
+  const apart = both.map((shown) => Math.abs(here[shown] - there[shown])).sort((a, b) => a - b);
+  assert.ok(both.length >= 3, JSON.stringify([here, there]));
+  // A busy machine may paint one of them late; the clocks themselves agree.
+  assert.ok(apart[Math.floor(apart.length / 2)] <= 100, apart.join());
+  await Promise.all(screens.map((page) => page.context().close()));
+});
+
+/** A clock on a screen whose own time is wrong, and when it showed what by the time of this machine. */
+async function watchClock(/** @type {number} */ wrongMs) {
+  const { page } = await newPage(browser, SIZE);
+  await page.addInitScript((wrongMs) => {
+    const origin = performance.timeOrigin;
+    Object.defineProperty(Performance.prototype, "timeOrigin", { get: () => origin + wrongMs });
+    const changes = /** @type {Record<string, number>} */ ((/** @type {any} */ (window).changes = {}));
+    const look = () => {
+      const shown = document.querySelector(".lr-time")?.textContent ?? "";
+      if (shown !== "" && shown !== "1:00") changes[shown] ??= origin + performance.now();
+    };
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+  }, wrongMs);
+  await page.goto(address("clock"));
+  await page.waitForSelector(".lr-time");
+  return page;
+}
+
+test("a delay shows everything later, by as much", { skip }, async () => {
+  const [{ page: live }, { page: late }] = await Promise.all([open("sponsors"), open("sponsors", "&delay=2")]);
+  await Promise.all([live, late].map((page) => page.waitForSelector(".lr-sponsors")));
+  await push("overlays.sponsors", [{ name: "Later" }]);
+  await live.waitForFunction(() => document.querySelector(".lr-sponsor .lr-name")?.textContent === "Later");
+  assert.equal(await text(late, ".lr-sponsor .lr-name"), MARKUP);
+  await late.waitForFunction(() => document.querySelector(".lr-sponsor .lr-name")?.textContent === "Later");
+  await Promise.all([live, late].map((page) => page.close()));
+});
+
+test("a change is on the screen within 300 ms, as a median", { skip }, async () => {
+  const { page } = await open("attempts", "&lifter=5000");
+  await page.waitForSelector(".lr-attempts");
+  /** @type {number[]} */
+  const took = [];
+  for (let index = 0; index < 9; index += 1) {
+    const weight = String(150 + 2.5 * index + 0.5);
+    const shown = page.waitForFunction((weight) => document.body.textContent?.includes(weight), weight, { polling: 10 });
+    const started = performance.now();
+    await push("registration.entries[5000].deadliftKg[0]", Number(weight));
+    await shown;
+    took.push(performance.now() - started);
+  }
+  const median = took.sort((a, b) => a - b)[4];
+  assert.ok(median < 300, took.map(Math.round).join());
+  await page.close();
+});
+
+test("the demo needs no meet, and other languages have their words", { skip }, async () => {
+  for (const [lang, words] of Object.entries({ de: "Als Nächstes", fi: "Seuraavaksi" })) {
+    const { page, complaints } = await newPage(browser, SIZE);
+    await page.goto(`${server.origin}/overlay/up-next?demo=1&lang=${lang}&theme=arena&pos=top-left&scale=1.5`);
+    await page.waitForSelector(".lr-up-next .lr-row");
+    assert.equal(await text(page, ".lr-title"), words);
+    assert.deepEqual(complaints, []);
+    await page.close();
+  }
+});
+
+test("the list has every overlay with a live preview, an address, and files to take away", { skip }, async () => {
+  const { page, complaints } = await newPage(browser, { viewport: { width: 1440, height: 900 } });
+  await page.goto(`${server.origin}/overlays?meet=${meet}&lang=de#key=${key}`);
+  const shown = await page.locator("#overlays .address").evaluateAll((fields) => fields.map((field) => /** @type {HTMLInputElement} */ (field).value));
+  assert.deepEqual(shown, NAMES.map((name) => `${server.origin}/overlay/${name}?lang=de&meet=${meet}#key=${key}`));
+  await page.frameLocator('[data-overlay="lower-third"] iframe').locator(".lr-card .lr-name").waitFor();
+
+  const [scenes] = await Promise.all([page.waitForEvent("download"), page.click("#scenes")]);
+  const { sources, scene_order: order } = JSON.parse(await contents(scenes));
+  assert.deepEqual(sources.filter(({ id }) => id === "browser_source").map(({ settings }) => [settings.url, settings.width, settings.height]), shown.map((url) => [url, 1920, 1080]));
+  assert.deepEqual(sources.find(({ name }) => name === order[0].name).settings.items.map(({ name }) => name), NAMES.map((name) => `liftrelay ${name}`));
+
+  await page.selectOption('[name="theme"]', "day");
+  await page.waitForFunction(() => document.querySelector(".address")?.value.includes("theme=day"));
+  await page.fill('[name="key"]', "nonsense");
+  await page.waitForFunction(() => document.querySelector(".address")?.value.includes("demo=1"));
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("the QR code says the address", { skip }, async () => {
+  const { page } = await newPage(browser);
+  await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+  const { generate, correction } = await import("../../vendor/lean-qr.mjs");
+  const wanted = generate(address("clock"), { minCorrectionLevel: correction.M });
+  const dark = await page.locator('[data-overlay="clock"] canvas').evaluate((canvas) => {
+    const { width, height } = /** @type {HTMLCanvasElement} */ (canvas);
+    const { data } = /** @type {any} */ (canvas).getContext("2d").getImageData(0, 0, width, height);
+    return Array.from({ length: width * height }, (_, index) => data[4 * index] < 128);
+  });
+  const side = wanted.size + 8;
+  assert.equal(dark.length, side * side, "with a quiet edge");
+  assert.ok(dark.every((isDark, index) => isDark === Boolean(wanted.get((index % side) - 4, Math.floor(index / side) - 4))));
+  await page.close();
+});
+
+test("a local file waits for a server that comes later", { skip }, async () => {
+  const { page } = await newPage(browser, SIZE);
+  await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click('[data-overlay="lower-third"] button[title]')]);
+  const folder = await mkdtemp(join(tmpdir(), "liftrelay-shell-"));
+  const path = join(folder, "overlay.html");
+  await writeFile(path, await contents(file));
+  await server.kill();
+  await page.goto(pathToFileURL(path).href);
+  await sleep(3000);
+  assert.equal((await page.innerText("body")).trim(), "", "nothing on air but the picture below");
+  await server.start();
+  await page.waitForSelector(".lr-card", { timeout: 30_000 });
+  await page.close();
+  await rm(folder, { recursive: true });
+});
+
+/** @param {import("playwright-core").Download} download */
+async function contents(download) {
+  return readFile(await download.path(), "utf8");
+}
