@@ -304,10 +304,10 @@ impl Roster {
         self.grants.remove(&token.hash()).is_some()
     }
 
-    /// Ends the streams of every grant that is here and not in `after`.
-    pub fn cancel_missing(&self, after: &Roster) {
+    /// Ends the streams of every grant that is here and not in `after`. Tells how many there are.
+    pub fn cancel_missing(&self, after: &Roster) -> usize {
         let missing = self.grants.iter().filter(|(hash, _)| !after.grants.contains_key(hash));
-        missing.for_each(|(_, grant)| grant.ended.cancel());
+        missing.inspect(|(_, grant)| grant.ended.cancel()).count()
     }
 
     /// Replaces the password's hash by a stronger one.

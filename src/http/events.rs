@@ -1,126 +1,80 @@
 //! Streams: one meet's events as they become durable.
 
 mod opening;
+mod request;
+mod sharing;
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, Interval, MissedTickBehavior};
+use tokio::time::{Instant, sleep_until};
 
 use crate::auth::random_bytes;
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
-use crate::meet::limits::{HEARTBEAT_EVERY, PADDING_MAX_KIB, RETRY_JITTER, RETRY_MIN, STREAM_MAX_SECONDS};
+use crate::meet::limits::{HEARTBEAT_EVERY, RETRY_JITTER, RETRY_MIN};
 use crate::metrics::{self, Restart, Transport};
 use crate::mutant::{Mutant, planted};
 use crate::relay::follower::Follower;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
 use crate::wire::message::{End, EndReason, Heartbeat, Message, Position};
-use crate::wire::problem::{Code, Problem};
+use crate::wire::problem::Problem;
 use crate::wire::stream::Format;
 
 use super::App;
 use super::access::Access;
+use super::lanes::handover::Handover;
 use super::measure::Waited;
-use super::params::{Params, read_cursor};
-use super::reply::{Answer, invalid_at};
+use super::params::Params;
+use super::reply::Answer;
 use opening::{Opening, place_of, reset};
 
+pub(super) use request::{Request, Start};
+
 /// `GET /v1/meets/{meetId}/events`
-pub(super) async fn stream(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
+pub(super) async fn stream(
+    State(app): State<Arc<App>>,
+    access: Access,
+    handover: Option<Extension<Handover>>,
+    headers: HeaderMap,
+    params: Params,
+) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
     let stream = EventStream::open(app, access, &request, format.into())?;
-    let body = futures_util::stream::unfold(stream, |mut stream| async {
-        let bytes = stream.next().await?;
-        Some((Ok::<_, Infallible>(bytes), stream))
+    let is_taken = handover.is_some();
+    let mut response = Response::new(match handover {
+        Some(Extension(handover)) => handover.body(stream),
+        None => body(stream),
     });
-    let mut response = Response::new(Body::from_stream(body));
     response.extensions_mut().insert(Waited);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store, no-transform"));
     headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
+    if is_taken {
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     Ok(response)
 }
 
-/// What a reader asks of its stream.
-pub(super) struct Request {
-    pub(super) format: Format,
-    pub(super) start: Start,
-    pub(super) snapshot: bool,
-    pub(super) paths: Vec<Key>,
-    pub(super) padding: usize,
-    pub(super) max: Option<Duration>,
-}
-
-/// Where a stream starts.
-#[derive(Clone, Copy)]
-pub(super) enum Start {
-    Head,
-    After(Cursor),
-}
-
-impl Request {
-    fn read(headers: &HeaderMap, params: &Params) -> Result<Request, Problem> {
-        let padding = params.number("padding", 0, PADDING_MAX_KIB as u64)?.unwrap_or(0);
-        Ok(Request {
-            format: format(headers, params)?,
-            start: start(headers, params)?,
-            snapshot: params.flag("snapshot")?,
-            paths: params.paths()?,
-            padding: usize::try_from(padding).unwrap_or(0),
-            max: params.number("maxSeconds", 1, STREAM_MAX_SECONDS)?.map(Duration::from_secs),
-        })
-    }
-}
-
-fn format(headers: &HeaderMap, params: &Params) -> Result<Format, Problem> {
-    match params.get("format") {
-        Some("sse") => return Ok(Format::Sse),
-        Some("ndjson") => return Ok(Format::Ndjson),
-        Some(other) => return Err(invalid_at("/query/format", format!("{other:?} is neither sse nor ndjson"))),
-        None => {}
-    }
-    let Some(accept) = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()) else { return Ok(Format::Sse) };
-    let taken = |kind: &str| {
-        accept.split(',').any(|range| {
-            let mut parts = range.split(';').map(str::trim);
-            let refused = |part: &str| matches!(part.split_once('='), Some(("q", weight)) if weight.parse() == Ok(0.0));
-            parts.next().is_some_and(|range| range.eq_ignore_ascii_case(kind)) && !parts.any(refused)
-        })
-    };
-    if taken("text/event-stream") {
-        return Ok(Format::Sse);
-    }
-    if taken("application/x-ndjson") || taken("application/ndjson") {
-        return Ok(Format::Ndjson);
-    }
-    if taken("*/*") || taken("text/*") {
-        return Ok(Format::Sse);
-    }
-    let detail = format!("a stream is text/event-stream or application/x-ndjson, and Accept takes only {accept}");
-    Err(Problem::new(Code::NotAcceptable, detail))
-}
-
-/// `Last-Event-ID` wins over `after`: it is what a reconnecting EventSource has really been sent.
-fn start(headers: &HeaderMap, params: &Params) -> Result<Start, Problem> {
-    let last_event_id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
-    match last_event_id.or_else(|| params.get("after")) {
-        None => Ok(Start::After(Cursor::START)),
-        Some("now") => Ok(Start::Head),
-        Some(text) => read_cursor(text).map(Start::After),
-    }
+/// A stream as a body that is asked for its next piece when the connection has taken the last one.
+fn body(stream: EventStream) -> Body {
+    Body::from_stream(futures_util::stream::unfold(stream, |mut stream| async {
+        let bytes = stream.next().await?;
+        Some((Ok::<_, Infallible>(bytes), stream))
+    }))
 }
 
 /// One open stream. It is asked for its next piece only when the reader has taken the last one.
@@ -136,7 +90,7 @@ pub(super) struct EventStream {
     ahead: Option<Cursor>,
     /// What comes before the log's own events.
     opening: VecDeque<Bytes>,
-    heartbeats: Interval,
+    next_heartbeat: Instant,
     presence: presence::Stream,
     counted: metrics::Stream,
     /// When the reader wanted it to end.
@@ -171,8 +125,6 @@ impl EventStream {
             counted.starts_over(notice);
         }
         let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone());
-        let mut heartbeats = tokio::time::interval_at(Instant::now() + HEARTBEAT_EVERY, HEARTBEAT_EVERY);
-        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Ok(EventStream {
             _share: share,
             format: request.format,
@@ -180,7 +132,7 @@ impl EventStream {
             follower,
             ahead,
             opening: opening.encode(&access, request),
-            heartbeats,
+            next_heartbeat: Instant::now() + HEARTBEAT_EVERY,
             presence: live.presence.stream(&access.grant.holder, start),
             counted,
             deadline: request.max.map(|max| Instant::now() + max),
@@ -216,11 +168,7 @@ impl EventStream {
         if let Some(bytes) = self.opening.pop_front() {
             return Some(bytes);
         }
-        if planted(Mutant::SubscribeAfterSnapshot) && std::mem::take(&mut self.opening).capacity() > 0 {
-            let committed = Arc::clone(&self.access.live.committed);
-            let head = committed.head();
-            self.follower = Follower::new(committed, self.access.audience(), head);
-        }
+        self.forget_opening();
         loop {
             match self.wait().await {
                 Wake::CaughtUp(cursor) => {
@@ -236,7 +184,10 @@ impl EventStream {
                         return event;
                     }
                 }
-                Wake::Heartbeat => return Some(self.heartbeat()),
+                Wake::Heartbeat => {
+                    self.beats(self.access.live.now());
+                    return Some(self.heartbeat());
+                }
                 Wake::Deadline => {
                     self.counted.ends(Restart::MaxSeconds);
                     return None;
@@ -255,24 +206,37 @@ impl EventStream {
         }
     }
 
+    /// Gives back what the opening took, once it is sent.
+    fn forget_opening(&mut self) {
+        let opening = std::mem::take(&mut self.opening);
+        if planted(Mutant::SubscribeAfterSnapshot) && opening.capacity() > 0 {
+            let committed = Arc::clone(&self.access.live.committed);
+            let head = committed.head();
+            self.follower = Follower::new(committed, self.access.audience(), head);
+        }
+    }
+
     async fn wait(&mut self) -> Wake {
-        let (deadline, expiry) = (self.deadline, self.expiry);
-        let at = async |instant: Option<Instant>| match instant {
-            Some(instant) => tokio::time::sleep_until(instant).await,
-            None => std::future::pending().await,
-        };
+        let due = self.ends_at().map_or(self.next_heartbeat, |end| end.min(self.next_heartbeat));
         tokio::select! {
             biased;
             () = self.app.stopping.cancelled() => Wake::End(EndReason::Shutdown),
             () = self.access.grant.ended.cancelled() => Wake::End(EndReason::Revoked),
             () = self.access.live.ended.cancelled() => Wake::End(EndReason::Revoked),
-            () = at(expiry) => Wake::End(EndReason::Expired),
-            () = at(deadline) => Wake::Deadline,
-            _ = self.heartbeats.tick() => Wake::Heartbeat,
+            () = sleep_until(due) => self.due(),
             wake = news(&mut self.follower, self.ahead) => wake,
             // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
             () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
         }
+    }
+
+    /// What its time has come for.
+    fn due(&self) -> Wake {
+        let is_past = |end: Option<Instant>| end.is_some_and(|end| end <= Instant::now());
+        if is_past(self.expiry) {
+            return Wake::End(EndReason::Expired);
+        }
+        if is_past(self.deadline) { Wake::Deadline } else { Wake::Heartbeat }
     }
 
     /// Where the log has come to a reader's place by another way, the reader gets RESET and the state.
@@ -291,11 +255,10 @@ impl EventStream {
         self.ahead.map_or_else(|| self.follower.position(), place_of)
     }
 
-    fn heartbeat(&self) -> Bytes {
+    pub(super) fn heartbeat(&self) -> Bytes {
         let (live, position) = (&self.access.live, self.position());
         let is_editor = self.access.audience().is_editor();
         let state_hash = if is_editor && self.paths.is_empty() { self.state_hash(&position) } else { None };
-        self.presence.sent(position.server_seq_num, live.now());
         let id = position.cursor;
         let heartbeat = Heartbeat {
             position,

@@ -9,6 +9,7 @@ mod events;
 mod feed;
 mod finish;
 mod health;
+mod lanes;
 mod measure;
 mod meets;
 mod messages;
@@ -49,6 +50,7 @@ use crate::store::files::Fsync;
 
 pub use budget::Budget;
 
+use lanes::Lanes;
 use serve::Front;
 use serve::room::Room;
 use serve::tls::Tls;
@@ -75,6 +77,8 @@ pub struct App {
     pub stopping: CancellationToken,
     /// The demo meet of this lap, where there is a demo.
     pub demo: watch::Sender<Option<DemoLap>>,
+    /// Streams on sockets of their own.
+    lanes: Lanes,
     options: watch::Sender<Arc<Options>>,
 }
 
@@ -147,6 +151,7 @@ impl App {
             attempts: Attempts::new(options.failed_logins_per_meet, options.failed_logins_per_address),
             folds: Semaphore::new(FOLDS_MAX),
             budget: Budget::default(),
+            lanes: Lanes::default(),
             room: Arc::new(Room::new(options.max_connections.get())),
             options: watch::Sender::new(Arc::new(options)),
             stopping: CancellationToken::new(),

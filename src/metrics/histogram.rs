@@ -63,10 +63,15 @@ impl Histogram {
 
     /// Counts a number of things.
     pub(super) fn observe(&self, value: u64) {
+        self.observe_all(value, 1);
+    }
+
+    /// Counts the same number of things, seen so many times.
+    pub(super) fn observe_all(&self, value: u64, times: u64) {
         let Inner { bounds, buckets, sum, .. } = &*self.0;
-        buckets[bounds.partition_point(|bound| *bound < value)].fetch_add(1, Ordering::Relaxed);
+        buckets[bounds.partition_point(|bound| *bound < value)].fetch_add(times, Ordering::Relaxed);
         if value > 0 {
-            sum.fetch_add(value, Ordering::Relaxed);
+            sum.fetch_add(value * times, Ordering::Relaxed);
         }
     }
 

@@ -119,6 +119,13 @@ impl Streams {
         Reader(open.clone())
     }
 
+    /// So many streams were given the same event of so many bytes to send, and lack so many entries after that.
+    pub fn sent(&self, transport: Transport, streams: u64, bytes: usize, lag: u64) {
+        self.events.of(transport).inc_by(streams);
+        self.bytes.of(transport).inc_by(streams * bytes as u64);
+        self.lag.observe_all(lag, streams);
+    }
+
     /// The same for a stream, which sends events and may have to start over.
     pub fn open_stream(&self, transport: Transport, role: Role) -> Stream {
         Stream {

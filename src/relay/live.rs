@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 use std::time::Instant;
 
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -78,6 +78,8 @@ pub struct LiveMeet {
     adopted: AtomicU64,
     /// Cancelled when the meet is taken away from its readers.
     pub ended: CancellationToken,
+    /// Moves when a grant has been ended before its time: one wake-up for whoever looks after many streams.
+    pub revoked: watch::Sender<()>,
 }
 
 /// What an open meet is made of.
@@ -167,6 +169,7 @@ impl LiveMeet {
             has_aside: AtomicBool::new(has_aside),
             adopted,
             ended,
+            revoked: watch::Sender::new(()),
         }
     }
 
@@ -368,7 +371,9 @@ impl LiveMeet {
         if before.sessions_document() != sessions {
             self.store.save(self.id, Document::Sessions, &sessions)?;
         }
-        before.cancel_missing(&after);
+        if before.cancel_missing(&after) > 0 {
+            self.revoked.send_replace(());
+        }
         *self.roster.write().unwrap_or_else(PoisonError::into_inner) = after;
         Ok(result)
     }

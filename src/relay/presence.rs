@@ -2,7 +2,7 @@
 //! Kept in memory only; it says nothing about what is stored.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::auth::roster::{Holder, Location};
@@ -14,7 +14,7 @@ use crate::wire::message::LocationInfo;
 /// The readers and writers of one meet.
 #[derive(Debug, Default)]
 pub struct Presence {
-    clients: Mutex<HashMap<Writer, Seen>>,
+    clients: Mutex<HashMap<Writer, Arc<Seen>>>,
     viewers: AtomicUsize,
     streams: Mutex<Streams>,
 }
@@ -27,17 +27,43 @@ struct Streams {
     cursors: HashMap<u64, Arc<AtomicU64>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+/// Shared with the streams of its client, so that an event costs them no look at the others.
+#[derive(Debug)]
 struct Seen {
-    at: Timestamp,
-    /// The number up to which the client has everything, as far as is known.
-    cursor: Option<u64>,
-    streams: usize,
+    /// In milliseconds, as a [`Timestamp`] has them.
+    at: AtomicI64,
+    /// The number up to which the client has everything; [`UNKNOWN`] where nobody knows.
+    cursor: AtomicU64,
+    streams: AtomicUsize,
+}
+
+/// Above every sequence number.
+const UNKNOWN: u64 = u64::MAX;
+
+impl Default for Seen {
+    fn default() -> Seen {
+        Seen { at: AtomicI64::default(), cursor: AtomicU64::new(UNKNOWN), streams: AtomicUsize::default() }
+    }
 }
 
 impl Seen {
+    fn saw(&self, cursor: Option<u64>, now: Timestamp) {
+        self.at.store(now.millis(), Ordering::Relaxed);
+        if let Some(cursor) = cursor {
+            self.cursor.store(cursor, Ordering::Relaxed);
+        }
+    }
+
+    fn at(&self) -> Timestamp {
+        Timestamp::from_millis(self.at.load(Ordering::Relaxed))
+    }
+
+    fn cursor(&self) -> Option<u64> {
+        Some(self.cursor.load(Ordering::Relaxed)).filter(|cursor| *cursor != UNKNOWN)
+    }
+
     fn is_online(&self, now: Timestamp) -> bool {
-        self.streams > 0 || now.since(self.at) < ONLINE_FOR
+        self.streams.load(Ordering::Relaxed) > 0 || now.since(self.at()) < ONLINE_FOR
     }
 }
 
@@ -46,9 +72,7 @@ impl Presence {
     pub fn saw(&self, holder: &Holder, cursor: Option<u64>, now: Timestamp) {
         if let Holder::Editor { writer, .. } = holder {
             let mut clients = self.clients();
-            let seen = clients.entry(writer.clone()).or_default();
-            seen.at = now;
-            seen.cursor = cursor.or(seen.cursor);
+            clients.entry(writer.clone()).or_default().saw(cursor, now);
         }
     }
 
@@ -69,17 +93,18 @@ impl Presence {
 
     /// Somebody waits for news, as long as what is returned lasts.
     pub fn connect(self: &Arc<Self>, holder: &Holder) -> Connection {
-        let writer = match holder {
+        let client = match holder {
             Holder::Editor { writer, .. } => {
-                self.clients().entry(writer.clone()).or_default().streams += 1;
-                Some(writer.clone())
+                let client = Arc::clone(self.clients().entry(writer.clone()).or_default());
+                client.streams.fetch_add(1, Ordering::Relaxed);
+                Some(client)
             }
             Holder::Viewer { .. } => {
                 self.viewers.fetch_add(1, Ordering::Relaxed);
                 None
             }
         };
-        Connection { presence: Arc::clone(self), writer }
+        Connection { presence: Arc::clone(self), client }
     }
 
     /// Viewers with an open stream.
@@ -98,8 +123,8 @@ impl Presence {
                 location_name: location.location_name.to_string(),
                 priority: location.priority,
                 online,
-                last_seen_at: here().map(|seen| seen.at).max(),
-                behind_by: counted.filter_map(|seen| seen.cursor).min().map(|cursor| head.saturating_sub(cursor)),
+                last_seen_at: here().map(|seen| seen.at()).max(),
+                behind_by: counted.filter_map(|seen| seen.cursor()).min().map(|cursor| head.saturating_sub(cursor)),
             }
         };
         locations.iter().map(info).collect()
@@ -109,7 +134,7 @@ impl Presence {
         self.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn clients(&self) -> MutexGuard<'_, HashMap<Writer, Seen>> {
+    fn clients(&self) -> MutexGuard<'_, HashMap<Writer, Arc<Seen>>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -119,7 +144,7 @@ impl Presence {
 pub struct Connection {
     presence: Arc<Presence>,
     /// `None` for a viewer.
-    writer: Option<Writer>,
+    client: Option<Arc<Seen>>,
 }
 
 /// An open stream.
@@ -134,11 +159,8 @@ impl Stream {
     /// It has been sent everything up to `cursor`.
     pub fn sent(&self, cursor: u64, now: Timestamp) {
         self.reached.store(cursor, Ordering::Relaxed);
-        let Connection { presence, writer } = &self.connection;
-        let Some(writer) = writer else { return };
-        if let Some(seen) = presence.clients().get_mut(writer) {
-            seen.at = now;
-            seen.cursor = Some(cursor);
+        if let Some(client) = &self.connection.client {
+            client.saw(Some(cursor), now);
         }
     }
 }
@@ -151,15 +173,9 @@ impl Drop for Stream {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        match &self.writer {
-            None => {
-                self.presence.viewers.fetch_sub(1, Ordering::Relaxed);
-            }
-            Some(writer) => {
-                if let Some(seen) = self.presence.clients().get_mut(writer) {
-                    seen.streams = seen.streams.saturating_sub(1);
-                }
-            }
-        }
+        match &self.client {
+            None => self.presence.viewers.fetch_sub(1, Ordering::Relaxed),
+            Some(client) => client.streams.fetch_sub(1, Ordering::Relaxed),
+        };
     }
 }

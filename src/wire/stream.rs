@@ -16,7 +16,7 @@ use super::sse::{self, SseEvent};
 ///
 /// assert_eq!((Format::Sse.content_type(), Format::Ndjson.content_type()), ("text/event-stream", "application/x-ndjson"));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
     /// `text/event-stream`
     Sse,

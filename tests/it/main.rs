@@ -32,6 +32,7 @@ mod hostile;
 mod http2;
 mod injection;
 mod kills;
+mod lanes;
 mod layers;
 mod logins;
 mod long_polls;

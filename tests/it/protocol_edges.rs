@@ -45,8 +45,8 @@ async fn a_stream_over_http_1_0_lasts_until_it_is_closed() {
         .await;
     let head = connection.until("event: hello").await;
     assert!(head.starts_with("HTTP/1.0 200") && !head.to_lowercase().contains("chunked"), "{head}");
-    desk.set("meet.name", json!("Test Open")).await;
-    let news = connection.until("Test Open").await;
+    desk.set("meet.name", json!("Second Open")).await;
+    let news = connection.until("Second Open").await;
     assert!(news.contains("event: update-relay"), "{news}");
     connection.rest().await;
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::Method;
 use axum::response::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -26,13 +27,15 @@ use crate::meet::limits::{
 };
 
 use super::super::access::Peer;
+use super::super::lanes::handover::{Slot, Tap};
+use super::super::lanes::seat::Seat;
 use super::Front;
 use super::http2::{Pieces, Streams};
 use super::room::Place;
 use super::tls::Tls;
 
 /// A socket whose writes may not stall.
-pub(super) type Socket = Pin<Box<TimeoutStream<TcpStream>>>;
+pub(super) type Socket<S = TcpStream> = Pin<Box<TimeoutStream<S>>>;
 pub(super) type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Who is at the other end, and what lets them in.
@@ -49,7 +52,7 @@ pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
     let place = visitor.place.clone();
     let served = async {
         match front.tls.clone() {
-            None => over_http1(guarded(stream), visitor, front).await,
+            None => over_tcp(stream, visitor, front).await,
             Some(tls) => over_tls(&tls, stream, visitor, front).await,
         }
     };
@@ -75,7 +78,7 @@ pub(in crate::http) fn has_stalled(error: &(dyn Error + 'static)) -> bool {
 }
 
 /// A reader that takes nothing any more is cut off.
-pub(super) fn guarded(stream: TcpStream) -> Socket {
+pub(super) fn guarded<S: AsyncRead + AsyncWrite>(stream: S) -> Socket<S> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(STALLED_WRITE));
     Box::pin(stream)
@@ -93,9 +96,36 @@ async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) 
     }
 }
 
+/// HTTP/1 on a socket that may go to a stream.
+async fn over_tcp(stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
+    let (tap, slot, taken) = Tap::new(stream);
+    let place = visitor.place.clone();
+    let taken = tokio::select! {
+        ended = http1(guarded(tap), visitor, front, Some(slot)) => return ended,
+        Ok(taken) = taken => taken,
+    };
+    Seat::start(taken, place);
+    Ok(())
+}
+
+/// HTTP/1 on anything else.
 pub(super) async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
+    http1(stream, visitor, front, None).await
+}
+
+async fn http1<S>(stream: S, visitor: Visitor, front: Front, slot: Option<Slot>) -> Ended
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let Front { router, stopping, .. } = front;
-    let service = service_fn(move |request| answer(&router, &visitor, request));
+    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+        // An answer to HEAD has no body, and leaves the connection as it is.
+        if let Some(slot) = slot.as_ref().filter(|_| request.method() == Method::GET) {
+            let handover = slot.handover(request.version());
+            request.extensions_mut().insert(handover);
+        }
+        answer(&router, &visitor, request)
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

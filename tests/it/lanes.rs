@@ -1,0 +1,108 @@
+//! Streams on plain HTTP/1, whose sockets are written to by one task for all readers of a kind. What a reader gets must not show who
+//! carries it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::support::raw::RawStream;
+use crate::support::stream::assert_gapless;
+use crate::support::{Client, TestServer};
+
+/// Entries that fill the buffers of a reader that takes nothing.
+const FILL: u64 = 64;
+
+async fn fill(desk: &Client) {
+    let text = "x".repeat(32 * 1024);
+    for _ in 0..FILL {
+        desk.set("text", json!(text)).await;
+    }
+}
+
+/// Reads a stream of lines up to a number and gives the numbers of all entries.
+async fn numbers_until(stream: &mut RawStream, last: u64) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while numbers.last() != Some(&last) {
+        let object = stream.object().await.expect("the stream goes on");
+        let entries = object["updatesRelayed"].as_array().cloned().unwrap_or_default();
+        numbers.extend(entries.iter().map(|entry| entry["serverSeqNum"].as_u64().unwrap()));
+    }
+    numbers
+}
+
+#[tokio::test]
+async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanwhile() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    let mut streams = Vec::new();
+    for round in 0..10_u64 {
+        for client in [&desk, &viewer] {
+            for query in ["after=0", "after=now", "after=0&paths=lot"] {
+                streams.push((client.events(query).await, if query == "after=now" { round * 5 + 1 } else { 1 }));
+            }
+        }
+        // Half of those who came leave again.
+        let stay = streams.len() - 3;
+        drop(streams.drain(stay..));
+        for lot in 0..5 {
+            desk.set("lot", json!(round * 5 + lot)).await;
+        }
+    }
+    for (mut events, first) in streams {
+        let entries = events.entries_until(50).await;
+        assert_gapless(&entries, first);
+        assert_eq!(entries.len() as u64, 51 - first);
+    }
+}
+
+/// In the same round others get everything at once, and the one that stalled catches up without a gap and sits with them again.
+#[tokio::test]
+async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let mut asleep = RawStream::open_with(&desk, "after=now&format=ndjson", 16 * 1024).await;
+    asleep.head().await;
+    asleep.line().await.expect("HELLO");
+    let mut awake = RawStream::open(&desk, "after=now&format=ndjson").await;
+    awake.head().await;
+    awake.line().await.expect("HELLO");
+    let reading = tokio::spawn(async move {
+        let numbers = numbers_until(&mut awake, FILL).await;
+        (awake, numbers)
+    });
+    fill(&desk).await;
+    let (mut awake, numbers) = reading.await.unwrap();
+    assert_eq!(numbers, (1..=FILL).collect::<Vec<_>>(), "while the other sleeps");
+    assert_eq!(numbers_until(&mut asleep, FILL).await, (1..=FILL).collect::<Vec<_>>());
+    for more in FILL + 1..=FILL + 3 {
+        desk.set("text", json!(more)).await;
+        assert_eq!(numbers_until(&mut awake, more).await, [more]);
+        assert_eq!(numbers_until(&mut asleep, more).await, [more]);
+    }
+}
+
+/// Whoever closes a stream is not counted any more, though nothing is written that could fail.
+#[tokio::test]
+async fn a_reader_that_leaves_is_missed_at_once() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].as_u64().unwrap();
+    let mut streams = Vec::new();
+    for _ in 0..20 {
+        let mut stream = viewer.events("after=now").await;
+        stream.expect("hello").await;
+        streams.push(stream);
+    }
+    assert_eq!(viewers().await, 20);
+    streams.truncate(5);
+    let left = Instant::now();
+    while viewers().await > 5 {
+        assert!(left.elapsed() < Duration::from_secs(10), "long before a heartbeat would tell");
+    }
+    desk.set("lot", json!(1)).await;
+    for mut stream in streams {
+        assert_eq!(stream.entries_until(1).await.len(), 1, "the others stay");
+    }
+}
