@@ -18,6 +18,7 @@ use super::{
 pub const PATHS: &[&str] = &[
     "/",
     "/overlay/",
+    "/director",
     "/web/{path}",
     "/docs",
     "/problems/",
@@ -87,6 +88,7 @@ fn table() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(pages::start))
         .route("/overlay/", get(pages::overlay))
+        .route("/director", get(pages::director))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))
