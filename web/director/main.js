@@ -3,14 +3,19 @@
 import { openMeet } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
 import { Door } from "./door.js";
+import { LogList } from "./log.js";
 import { saying } from "./parts.js";
+import { showSaving } from "./saving.js";
 import { showStanding } from "./standing.js";
+import { TimeTravel } from "./travel.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {import("./door.js").Enter} Enter */
 
 const place = byId("meet", HTMLElement);
 const door = new Door(enter);
+const log = new LogList((number) => travel.look(number));
+const travel = new TimeTravel((number) => log.timeOf(number));
 /** @type {Meet | null} */
 let meet = null;
 /** What to do when the meet is closed. @type {(() => void)[]} */
@@ -31,6 +36,7 @@ async function show(opened) {
   door.hide();
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
+  stops.push(log.show(opened), travel.show(opened), showSaving(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.
   const { meetName = "" } = /** @type {any} */ (await opened.call("GET", "").catch(() => ({})));

@@ -90,7 +90,7 @@ function showLocations(locations) {
     const name = element("th", { text: locationName });
     name.scope = "row";
     const seen = lastSeenAt ? `last seen ${timeText(lastSeenAt)}` : "not yet here";
-    const link = element("td", { className: online ? "online" : "offline", text: online ? "online" : seen });
+    const link = element("td", { className: online ? "online" : "away", text: online ? "online" : seen });
     const lag = behindBy === null || behindBy === undefined ? "–" : behindBy === 0 ? "none" : `${behindBy} behind`;
     return element("tr", {}, name, element("td", { className: "number", text: String(priority) }), link, element("td", { text: lag }));
   });

@@ -1,6 +1,7 @@
 // The director's page in a real browser, over an address of a hall's network, with the real program behind it.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
@@ -191,4 +192,59 @@ test("a refused edit shows both values, and is retried or dropped", slow, async 
     await page.close();
     await way.stop();
   }
+});
+
+test("the log is live, is searched, and leads back in time", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  const token = await join(meet, "platform 1");
+  await page.waitForFunction(() => Number(document.getElementById("log-count")?.textContent) > 36);
+  const imported = Number(await page.innerText("#log-count"));
+  await push(meet, token, "registration.entries[7000]", { id: 7000, name: EVIL, sex: "F", squatKg: [91.5, 0, 0, 0, 0], squatStatus: [0, 0, 0, 0, 0] });
+  await push(meet, token, "registration.entries[7000].squatKg[0]", 93.5);
+  await shows(page, "#log > li:first-child", "93.5");
+  await shows(page, "#log > li:first-child", EVIL);
+  await shows(page, "#log > li:first-child", "platform 1 (20)");
+  await page.fill("#search [name=words]", "ONERROR squatkg");
+  await shows(page, "#log-said", `2 of ${imported + 2}`);
+  await page.fill("#search [name=words]", "no such thing");
+  await page.waitForFunction(() => document.querySelectorAll("#log > li").length === 0);
+  await page.fill("#search [name=words]", "");
+  await page.click(`[aria-label="The meet as of update ${imported + 1}"]`);
+  await shows(page, "#past-title", `As of update ${imported + 1},`);
+  const cell = `#board tbody tr:has-text("onerror") [data-attempt="squat-0"]`;
+  assert.equal(await page.innerText(cell), "91.5");
+  await page.fill("#travel [name=at]", String(imported + 2));
+  await page.press("#travel [name=at]", "Enter");
+  await shows(page, "#past-title", `As of update ${imported + 2},`);
+  assert.equal(await page.innerText(cell), "93.5");
+  await page.press("#travel [name=range]", "Home");
+  await page.waitForSelector("#past-empty:not([hidden])");
+  await shows(page, "#past-title", "As of update 0");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("state and log are files to keep", slow, async () => {
+  const { page } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  await push(meet, token, "registration.entries[5000]", { id: 5000, name: EVIL });
+  await push(meet, token, "registration.entries[5000].name", "Ada Ashdown");
+  await shows(page, "#log-count", 2);
+  const saved = async (/** @type {string} */ button) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+    return { name: file.suggestedFilename(), text: await readFile(await file.path(), "utf8") };
+  };
+  const state = await saved("#save-state");
+  assert.equal(state.name, `meet-${meet}-state-2.json`);
+  assert.deepEqual(JSON.parse(state.text), (await server.send("GET", `/v1/meets/${meet}/state`, { token })).state);
+  const log = await saved("#save-log");
+  assert.equal(log.name, `meet-${meet}-log-2.jsonl`);
+  const { updatesRelayed } = await server.send("GET", `/v1/meets/${meet}/updates`, { token });
+  assert.deepEqual(log.text.trimEnd().split("\n").map((line) => JSON.parse(line)), updatesRelayed);
+  await page.click('[aria-label="The meet as of update 1"]');
+  await page.waitForSelector("#past:not([hidden])");
+  assert.equal(JSON.parse((await saved("#save-past")).text).registration.entries[5000].name, EVIL);
+  await page.close();
 });
