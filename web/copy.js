@@ -38,7 +38,7 @@ function lineItem({ title, note, command }) {
  * @param {string} text
  * @param {HTMLElement} focus
  */
-async function copyText(text, focus) {
+export async function copyText(text, focus) {
   try {
     await navigator.clipboard.writeText(text);
     return true;

@@ -3,6 +3,7 @@
 import { openMeet } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
 import { Door } from "./door.js";
+import { KeyList } from "./keys.js";
 import { LogList } from "./log.js";
 import { saying } from "./parts.js";
 import { showSaving } from "./saving.js";
@@ -15,6 +16,7 @@ import { TimeTravel } from "./travel.js";
 const place = byId("meet", HTMLElement);
 const door = new Door(enter);
 const log = new LogList((number) => travel.look(number));
+const keys = new KeyList();
 const travel = new TimeTravel((number) => log.timeOf(number));
 /** @type {Meet | null} */
 let meet = null;
@@ -36,7 +38,7 @@ async function show(opened) {
   door.hide();
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
-  stops.push(log.show(opened), travel.show(opened), showSaving(opened));
+  stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.
   const { meetName = "" } = /** @type {any} */ (await opened.call("GET", "").catch(() => ({})));

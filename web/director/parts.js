@@ -4,7 +4,7 @@ import { parseKey, valueAt } from "../meet-state.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Json} Json */
 
-const SHOWN_MAX = 160;
+const SHOWN_MAX = 100;
 const REVOKED_MS = 60000;
 
 /** @param {unknown} error */

@@ -248,3 +248,31 @@ test("state and log are files to keep", slow, async () => {
   assert.equal(JSON.parse((await saved("#save-past")).text).registration.entries[5000].name, EVIL);
   await page.close();
 });
+
+test("a view key is made, opens an overlay, and is deleted", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  const token = await join(meet, "platform 1");
+  await page.waitForSelector("#no-keys:not([hidden])");
+  await page.fill("#new-key [name=label]", EVIL);
+  await page.press("#new-key [name=label]", "Enter");
+  await shows(page, "#keys > li", EVIL);
+  const address = await page.inputValue("#keys input >> nth=0");
+  const { page: overlay } = await newPage(browser);
+  await overlay.goto(address);
+  await overlay.waitForFunction(() => document.querySelectorAll("#board tbody tr").length === 36);
+  // Only the browser that made a key has its addresses, and only until it is closed.
+  await page.reload();
+  await shows(page, "#keys > li", EVIL);
+  assert.equal(await page.locator("#keys input").count(), 0);
+  const keys = async () => (await server.send("GET", `/v1/meets/${meet}/view-keys`, { token })).viewKeys.length;
+  await page.click("#keys button");
+  assert.equal(await keys(), 1, "one click deletes nothing");
+  await page.click("#keys >> text=Delete for good");
+  await page.waitForSelector("#no-keys:not([hidden])");
+  assert.equal(await keys(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "keys-title");
+  await link(overlay, "refused");
+  assert.deepEqual(complaints, []);
+  await Promise.all([page.close(), overlay.close()]);
+});
