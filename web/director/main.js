@@ -3,9 +3,11 @@
 import { openMeet } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
 import { Door } from "./door.js";
+import { Finish } from "./finish.js";
 import { KeyList } from "./keys.js";
 import { LogList } from "./log.js";
 import { saying } from "./parts.js";
+import { Publishing } from "./publishing.js";
 import { showSaving } from "./saving.js";
 import { showStanding } from "./standing.js";
 import { TimeTravel } from "./travel.js";
@@ -17,6 +19,8 @@ const place = byId("meet", HTMLElement);
 const door = new Door(enter);
 const log = new LogList((number) => travel.look(number));
 const keys = new KeyList();
+const publishing = new Publishing();
+const finish = new Finish();
 const travel = new TimeTravel((number) => log.timeOf(number));
 /** @type {Meet | null} */
 let meet = null;
@@ -39,6 +43,7 @@ async function show(opened) {
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
   stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened));
+  stops.push(publishing.show(opened), finish.show(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.
   const { meetName = "" } = /** @type {any} */ (await opened.call("GET", "").catch(() => ({})));

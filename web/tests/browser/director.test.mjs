@@ -12,6 +12,7 @@ import { Server } from "./server.mjs";
 /** @typedef {import("playwright-core").Page} Page */
 
 const FILE = fileURLToPath(new URL("../../../tests/data/kg-multidiv-36.openlifter", import.meta.url));
+const RESULTS = fileURLToPath(new URL("../../../tests/data/kg-multidiv-36.opl.csv", import.meta.url));
 const PASSWORD = "chalk and collars";
 const EVIL = "<img src=x onerror=alert(1)>";
 const slow = { skip, timeout: 120000 };
@@ -275,4 +276,42 @@ test("a view key is made, opens an overlay, and is deleted", slow, async () => {
   await link(overlay, "refused");
   assert.deepEqual(complaints, []);
   await Promise.all([page.close(), overlay.close()]);
+});
+
+test("results are published, and what is wrong with a file is named", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page);
+  await page.setInputFiles("#publish [name=file]", { name: "a.csv", mimeType: "text/csv", buffer: Buffer.from("Place,Name\n1,Ada\n") });
+  await page.fill("#publish [name=returnEmail]", "director@example.org");
+  await page.click("#publish [type=submit]");
+  await shows(page, "#publish .said.bad", "line 1");
+  await page.setInputFiles("#publish [name=file]", RESULTS);
+  await page.press("#publish [name=returnEmail]", "Enter");
+  await shows(page, "#publishes > li", "handed over");
+  await shows(page, "#publishes > li", "director@example.org");
+  const mail = new URL((await page.getAttribute("#publishes a", "href")) ?? "");
+  assert.match(mail.searchParams.get("body") ?? "", /SHA-256/);
+  const { publishes } = await server.send("GET", `/v1/meets/${meet}/publish`, { token: await join(meet, "platform 1") });
+  assert.deepEqual(publishes.map((/** @type {any} */ one) => one.bytes), [(await readFile(RESULTS)).length]);
+  assert.deepEqual(others(complaints, /422/), []);
+  await page.close();
+});
+
+test("a meet is finished only by typing its id", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  const status = async () => (await server.send("GET", `/v1/meets/${meet}`, { token })).status;
+  await page.fill("#finish [name=meetId]", meet.split("").reverse().join("").replace(/^0/, "1"));
+  await page.press("#finish [name=meetId]", "Enter");
+  await shows(page, "#finish .said.bad", "not the id of this meet");
+  assert.equal(await status(), "live");
+  await page.fill("#finish [name=meetId]", meet.replace(/(...)(...)/, "$1-$2-"));
+  await page.press("#finish [name=meetId]", "Enter");
+  await link(page, "finished");
+  await page.waitForSelector("#finished:not([hidden])");
+  assert.ok(await page.isHidden("#finish"));
+  assert.equal(await status(), "finished");
+  assert.deepEqual(complaints, []);
+  await page.close();
 });
