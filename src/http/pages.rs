@@ -76,6 +76,11 @@ pub(super) async fn overlays(uri: Uri, headers: HeaderMap) -> Answer {
     page(OVERLAYS, uri, &headers).await
 }
 
+/// `GET /director`: a meet without OpenLifter. Which one, its URL's fragment and the browser's store tell the page.
+pub(super) async fn director(uri: Uri, headers: HeaderMap) -> Answer {
+    page("director/page.html", uri, &headers).await
+}
+
 /// `GET /docs`: the contract as a page.
 pub(super) async fn docs(uri: Uri, headers: HeaderMap) -> Answer {
     page(DOCS, uri, &headers).await

@@ -21,6 +21,7 @@ pub const PATHS: &[&str] = &[
     "/overlay/{element}",
     "/overlays",
     "/feed/{file}",
+    "/director",
     "/web/{path}",
     "/docs",
     "/problems/",
@@ -93,6 +94,7 @@ fn table() -> Router<Arc<App>> {
         .route("/overlay/{element}", get(pages::element))
         .route("/overlays", get(pages::overlays))
         .route("/feed/{file}", get(feed::feed))
+        .route("/director", get(pages::director))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))

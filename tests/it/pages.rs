@@ -28,7 +28,7 @@ async fn the_contract_is_a_page_that_loads_nothing_from_elsewhere() {
 #[tokio::test]
 async fn other_pages_keep_the_strict_policy() {
     let server = TestServer::start().await;
-    for path in ["/", "/overlay/", "/problems/", "/problems/overloaded", "/web/start.js"] {
+    for path in ["/", "/overlay/", "/director", "/problems/", "/problems/overloaded", "/web/start.js"] {
         let page = server.stranger().get(path).await;
         assert!(page.header("content-security-policy").contains("style-src 'self';"), "{path}");
     }

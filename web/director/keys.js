@@ -1,0 +1,122 @@
+// View keys: what they are for, and the addresses of those that were made here.
+
+import { element } from "../board.js";
+import { copyText } from "../copy.js";
+import { byId } from "../meet-page.js";
+import { onSubmit, saying, textOf, timeText } from "./parts.js";
+
+/** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
+/** @typedef {{ keyId: string, label: string, createdAt: string, expiresAt: string | null }} Key */
+/** @typedef {{ events: string, state: string, overlay: string }} Addresses */
+
+const SAID_MS = 2000;
+
+export class KeyList {
+  #list = byId("keys", HTMLElement);
+  #none = byId("no-keys", HTMLElement);
+  #said = byId("keys-said", HTMLElement);
+  #form = byId("new-key", HTMLFormElement);
+  /** @type {Meet | null} */
+  #meet = null;
+  /** The server tells a secret once; it is kept as long as the page. @type {Map<string, Addresses>} */
+  #addresses = new Map();
+
+  constructor() {
+    onSubmit(this.#form, async (data) => {
+      const { keyId, urls } = /** @type {any} */ (await this.#meet?.call("POST", "/view-keys", { label: textOf(data, "label").trim() }));
+      this.#addresses.set(keyId, urls);
+      this.#form.reset();
+      await this.#read();
+    });
+  }
+
+  /** Shows the keys of a meet. Gives the way to stop. @param {Meet} meet */
+  show(meet) {
+    this.#meet = meet;
+    let wasUp = false;
+    // Others may have changed them while the link was down.
+    const stop = meet.subscribe(({ link }) => {
+      if (link === "up" && !wasUp) void saying(this.#said, () => this.#read());
+      wasUp = link === "up";
+    });
+    return () => {
+      stop();
+      this.#meet = null;
+      this.#addresses.clear();
+      this.#list.replaceChildren();
+      this.#none.hidden = true;
+    };
+  }
+
+  async #read() {
+    const meet = this.#meet;
+    const { viewKeys } = /** @type {{ viewKeys: Key[] }} */ (/** @type {unknown} */ (await meet?.call("GET", "/view-keys")));
+    if (meet !== this.#meet) return;
+    this.#list.replaceChildren(...viewKeys.reverse().map((key) => this.#item(key)));
+    this.#none.hidden = viewKeys.length > 0;
+  }
+
+  /** @param {Key} key */
+  #item({ keyId, label, createdAt, expiresAt }) {
+    const until = expiresAt === null ? "" : `, until ${timeText(expiresAt)}`;
+    const note = element("span", { className: "note", text: `made ${timeText(createdAt)}${until}` });
+    const head = element("div", { className: "item-head" }, element("strong", { text: label }), note, this.#deleteButton(keyId, label));
+    const item = element("li", { className: "item" }, head);
+    const addresses = this.#addresses.get(keyId);
+    if (addresses === undefined) return item;
+    item.append(element("p", { className: "note", text: "Shown only now: whoever has one of these addresses can read the meet." }));
+    item.append(addressLine("Overlay", label, addresses.overlay), addressLine("Stream", label, addresses.events), addressLine("State", label, addresses.state));
+    return item;
+  }
+
+  /**
+   * Overlays on air go dark with their key, so it takes two clicks.
+   * @param {string} keyId
+   * @param {string} label
+   */
+  #deleteButton(keyId, label) {
+    const button = element("button", { className: "grave", text: "Delete" });
+    button.type = "button";
+    button.setAttribute("aria-label", `Delete: ${label}`);
+    const ask = (/** @type {boolean} */ isSure) => {
+      button.textContent = isSure ? "Delete for good" : "Delete";
+      button.setAttribute("aria-label", `${button.textContent}: ${label}`);
+      button.dataset.sure = isSure ? "yes" : "";
+    };
+    button.addEventListener("blur", () => ask(false));
+    button.addEventListener("click", () => {
+      if (button.dataset.sure !== "yes") return ask(true);
+      void saying(this.#said, async () => {
+        await this.#meet?.call("DELETE", `/view-keys/${keyId}`);
+        byId("keys-title", HTMLElement).focus();
+        await this.#read();
+      });
+    });
+    return button;
+  }
+}
+
+/**
+ * @param {string} name
+ * @param {string} label of the key
+ * @param {string} path
+ */
+function addressLine(name, label, path) {
+  const field = element("input");
+  Object.assign(field, { readOnly: true, value: new URL(path, location.origin).href, id: `address-${name}-${path}` });
+  const title = element("label", { text: name });
+  title.htmlFor = field.id;
+  const copy = element("button", { text: "Copy" });
+  copy.type = "button";
+  copy.setAttribute("aria-label", `Copy the ${name.toLowerCase()} address of ${label}`);
+  copy.addEventListener("click", async () => {
+    const copied = await copyText(field.value, copy);
+    if (!copied) field.select();
+    copy.textContent = copied ? "Copied" : "Press Ctrl+C";
+    setTimeout(() => (copy.textContent = "Copy"), SAID_MS);
+  });
+  const open = element("a", { text: "Open" });
+  Object.assign(open, { href: field.value, target: "_blank", rel: "noreferrer" });
+  open.setAttribute("aria-label", `Open the ${name.toLowerCase()} of ${label}`);
+  return element("div", { className: "address" }, title, field, copy, open);
+}

@@ -1,0 +1,99 @@
+// What the parts of the page have in common. Whatever comes from a meet goes in as text, never as markup.
+
+import { parseKey, valueAt } from "../meet-state.js";
+
+/** @typedef {import("../client/liftrelay.d.ts").Json} Json */
+
+const SHOWN_MAX = 100;
+const REVOKED_MS = 60000;
+
+/** @param {unknown} error */
+export function messageOf(error) {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/**
+ * Does what a form is for, once at a time, and says beside it what came of it.
+ * @param {HTMLFormElement} form
+ * @param {(data: FormData) => Promise<string | void>} work gives what is to be said when it is done
+ */
+export function onSubmit(form, work) {
+  let isBusy = false;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    if (isBusy) return;
+    isBusy = true;
+    await saying(/** @type {HTMLElement} */ (form.querySelector(".said")), () => work(new FormData(form)));
+    isBusy = false;
+  });
+}
+
+/**
+ * @param {HTMLElement} place
+ * @param {() => Promise<string | void>} work
+ */
+export async function saying(place, work) {
+  place.textContent = "";
+  place.classList.remove("bad");
+  try {
+    place.textContent = (await work()) ?? "";
+  } catch (error) {
+    place.classList.add("bad");
+    place.textContent = messageOf(error);
+  }
+}
+
+/** @param {FormData} data @param {string} name */
+export function textOf(data, name) {
+  const value = data.get(name);
+  return typeof value === "string" ? value : "";
+}
+
+/** The nine digits in groups of three. @param {string} meetId */
+export function grouped(meetId) {
+  return meetId.replace(/\D/g, "").replace(/(\d{3})(?=\d)/g, "$1-");
+}
+
+/** A value in one short line. @param {Json | undefined} value */
+export function valueText(value) {
+  if (value === undefined) return "nothing";
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const characters = Array.from(text.slice(0, 2 * SHOWN_MAX));
+  const isWhole = characters.length <= SHOWN_MAX && text.length <= 2 * SHOWN_MAX;
+  return isWhole ? text : `${characters.slice(0, SHOWN_MAX - 1).join("")}…`;
+}
+
+/**
+ * The lifter whom a key is about, as far as `state` knows a name; else empty.
+ * @param {Json} state
+ * @param {string} key
+ */
+export function lifterOf(state, key) {
+  const path = parseKey(key) ?? [];
+  const [registration, entries, id] = path;
+  if (registration !== "registration" || entries !== "entries" || id === undefined) return "";
+  const name = valueAt(state, registration, entries, id, "name");
+  return typeof name === "string" ? name : "";
+}
+
+/** The time of day, or the date too where it is another day. @param {string} at */
+export function timeText(at) {
+  const time = new Date(at);
+  const isToday = time.toDateString() === new Date().toDateString();
+  return isToday ? time.toLocaleTimeString() : time.toLocaleString();
+}
+
+/**
+ * Gives the browser a file to keep.
+ * @param {string} name
+ * @param {string} type
+ * @param {string} text
+ */
+export function download(name, type, text) {
+  const address = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  Object.assign(link, { href: address, download: name });
+  link.click();
+  // The download has its own hold of the data once it has begun.
+  setTimeout(() => URL.revokeObjectURL(address), REVOKED_MS);
+}

@@ -1,0 +1,29 @@
+// What the meet is, as files.
+
+import { byId } from "../meet-page.js";
+import { download, saying } from "./parts.js";
+
+/** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
+
+/** Offers the files of a meet. Gives the way to stop. @param {Meet} meet */
+export function showSaving(meet) {
+  const name = `meet-${meet.identity.meetId.replace(/\D/g, "")}`;
+  const said = byId("save-said", HTMLElement);
+  const offer = (/** @type {string} */ id, /** @type {() => Promise<void>} */ save) => {
+    const button = byId(id, HTMLElement);
+    const act = () => void saying(said, save);
+    button.addEventListener("click", act);
+    return () => button.removeEventListener("click", act);
+  };
+  const stops = [
+    offer("save-state", async () => {
+      const { state, serverSeqNum } = /** @type {any} */ (await meet.call("GET", "/state"));
+      download(`${name}-state-${serverSeqNum}.json`, "application/json", JSON.stringify(state, null, 2));
+    }),
+    offer("save-log", async () => {
+      const lines = (await meet.log()).map((entry) => `${JSON.stringify(entry)}\n`);
+      download(`${name}-log-${lines.length}.jsonl`, "application/x-ndjson", lines.join(""));
+    }),
+  ];
+  return () => stops.forEach((stop) => stop());
+}

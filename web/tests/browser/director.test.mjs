@@ -1,0 +1,317 @@
+// The director's page in a real browser, over an address of a hall's network, with the real program behind it.
+
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+
+import { Way } from "../client/way.mjs";
+import { launch, link, newPage, skip } from "./browser.mjs";
+import { Server } from "./server.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+
+const FILE = fileURLToPath(new URL("../../../tests/data/kg-multidiv-36.openlifter", import.meta.url));
+const RESULTS = fileURLToPath(new URL("../../../tests/data/kg-multidiv-36.opl.csv", import.meta.url));
+const PASSWORD = "chalk and collars";
+const EVIL = "<img src=x onerror=alert(1)>";
+const slow = { skip, timeout: 120000 };
+
+const server = new Server();
+/** @type {import("playwright-core").Browser} */
+let browser;
+
+before(async () => {
+  if (!skip) [browser] = await Promise.all([launch("--host-resolver-rules=MAP hall.test 127.0.0.1"), server.start()]);
+});
+
+after(async () => {
+  await browser?.close();
+  await server.remove();
+});
+
+const address = () => `${server.origin.replace("127.0.0.1", "hall.test")}/director`;
+
+/** A browser of its own on the page. */
+async function newDirector() {
+  const { page, complaints } = await newPage(browser);
+  page.setDefaultTimeout(30000);
+  await page.goto(address());
+  await page.waitForSelector("#door:not([hidden])");
+  return { page, complaints };
+}
+
+/** @param {Page} page @param {{ name?: string, file?: string }} [options] */
+async function create(page, { name = "Spring Open", file } = {}) {
+  await page.fill("#create [name=meetName]", name);
+  await page.fill("#create [name=password]", PASSWORD);
+  if (file) await page.setInputFiles("#create [name=file]", file);
+  await page.click("#create [type=submit]");
+  await link(page, "live");
+  return (await page.innerText("#meet-id")).replaceAll("-", "");
+}
+
+/** @param {Page} page @param {string} selector @param {string | number} text */
+const shows = (page, selector, text) =>
+  page.waitForFunction(([where, wanted]) => /** @type {any} */ (document.querySelector(where))?.innerText.includes(wanted), [selector, String(text)]);
+
+/** A session for a script. @param {string} meet @param {string} locationName */
+async function join(meet, locationName) {
+  const { sessionToken } = await server.send("POST", `/v1/meets/${meet}/sessions`, { body: { password: PASSWORD, locationName } });
+  return sessionToken;
+}
+
+/** @param {string} meet @param {string} token @param {string} updateKey @param {unknown} updateValue */
+const push = (meet, token, updateKey, updateValue) => server.send("POST", `/v1/meets/${meet}/updates`, { token, body: { updates: [{ updateKey, updateValue }] } });
+
+/** Complaints but for the answers that a test asked for. @param {string[]} complaints @param {RegExp} [expected] */
+const others = (complaints, expected = /^$/) => complaints.filter((text) => !expected.test(text));
+
+test("the start page leads here", slow, async () => {
+  const { page, complaints } = await newPage(browser);
+  await page.goto(server.origin);
+  await page.click("text=Director");
+  await page.waitForSelector("#create");
+  assert.deepEqual(others(complaints, /\/v1\/demo/), []);
+  await page.close();
+});
+
+test("a meet is made of an OpenLifter file, and a reload goes on with it", slow, async () => {
+  const { page, complaints } = await newDirector();
+  assert.equal(await page.evaluate(() => isSecureContext), false);
+  const meet = await create(page, { name: EVIL, file: FILE });
+  assert.match(await page.innerText("#meet-id"), /^\d{3}-\d{3}-\d{3}$/);
+  await page.waitForFunction(() => Number(document.getElementById("number")?.textContent) > 36);
+  const { state } = await server.send("GET", `/v1/meets/${meet}/state`, { token: await join(meet, "platform 1") });
+  assert.equal(Object.keys(state.registration.entries).length, 36);
+  assert.ok(state.meet.name !== undefined && !("nextEntryId" in state.registration) && !("lifting" in state));
+  await page.reload();
+  await link(page, "live");
+  assert.equal((await page.innerText("#meet-id")).replaceAll("-", ""), meet);
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("what is no OpenLifter file makes no meet", slow, async () => {
+  const { page } = await newDirector();
+  const asked = /** @type {string[]} */ ([]);
+  page.on("request", (request) => asked.push(`${request.method()} ${new URL(request.url()).pathname}`));
+  await page.fill("#create [name=meetName]", "Spring Open");
+  await page.fill("#create [name=password]", PASSWORD);
+  for (const [text, said] of [["{", "not JSON"], ["{}", "no meet"], ['{"meet":{},"registration":{"entries":[{}]}}', "has no id"]]) {
+    await page.setInputFiles("#create [name=file]", { name: "a.openlifter", mimeType: "application/json", buffer: Buffer.from(text) });
+    await page.click("#create [type=submit]");
+    await shows(page, "#create .said", said);
+  }
+  await page.fill("#create [name=password]", "too short");
+  await page.setInputFiles("#create [name=file]", []);
+  await page.click("#create [type=submit]");
+  assert.equal(await page.evaluate(() => document.querySelectorAll("#create [name=password]:invalid").length), 1);
+  assert.deepEqual(asked.filter((one) => one.startsWith("POST")), []);
+  await page.close();
+});
+
+test("a meet is opened by id, password and location; both see each other", slow, async () => {
+  const { page: first } = await newDirector();
+  const meet = await create(first, { name: EVIL });
+  assert.equal(await first.innerText("#meet-name"), EVIL);
+  const { page: second, complaints } = await newDirector();
+  await second.fill("#open [name=meetId]", meet.replace(/(...)(...)/, "$1 $2 "));
+  await second.fill("#open [name=password]", "not the password");
+  await second.fill("#open [name=locationName]", "platform 1");
+  await second.press("#open [name=locationName]", "Enter");
+  await second.waitForSelector("#open .said.bad >> text=do not go together");
+  await second.fill("#open [name=password]", PASSWORD);
+  await second.press("#open [name=password]", "Enter");
+  await link(second, "live");
+  await shows(second, "#here", "platform 1 (20)");
+  await second.waitForFunction(() => [...document.querySelectorAll("#locations tbody tr")].filter((row) => row.textContent?.includes("online")).length === 2);
+  await shows(second, "#locations", "not yet here");
+  assert.deepEqual(others(complaints, /403/), []);
+  await Promise.all([first.close(), second.close()]);
+});
+
+test("a session that was ended asks for the password again", slow, async () => {
+  const { page } = await newDirector();
+  await create(page);
+  await page.click("#leave");
+  await page.waitForSelector("#door:not([hidden])");
+  assert.ok(await page.isHidden("#saved"), "what was left is forgotten");
+  await page.goto(`${address()}?again#meet=123456789&location=desk`);
+  await shows(page, "#open .said", "password");
+  assert.equal(await page.inputValue("#open [name=meetId]"), "123-456-789");
+  assert.equal(await page.inputValue("#open [name=locationName]"), "desk");
+  await page.close();
+});
+
+/**
+ * Has edits of this browser refused, as another of its tabs may have made them: the platform was faster while the way was cut.
+ * @param {Page} page @param {Way} way
+ */
+async function refused(page, way) {
+  await page.goto(`${way.origin.replace("127.0.0.1", "hall.test")}/web/director/page.html`);
+  await page.waitForSelector("#create");
+  await page.fill(".location-row:nth-child(1) input[type=number]", "1");
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  await push(meet, token, "registration.entries[5000]", { id: 5000, name: EVIL, squatKg: [100, 0, 0, 0, 0] });
+  await page.waitForFunction(() => document.getElementById("number")?.textContent === "1");
+  way.intercept = (_, response) => Boolean(response.destroy());
+  way.upgrades = false;
+  way.cut();
+  await page.waitForFunction(() => document.getElementById("link-text")?.textContent?.startsWith("reconnecting"));
+  await page.evaluate(async () => {
+    const { openMeet, savedMeets } = await import(`${location.origin}/web/client/liftrelay.js`);
+    const tab = await openMeet((await savedMeets())[0]);
+    await tab.push([{ key: "registration.entries[5000].squatKg[0]", value: 150 }]);
+    await tab.push([{ key: "registration.entries[5000].squatKg[1]", value: 160 }]);
+  });
+  await shows(page, "#pending", 2);
+  await push(meet, token, "registration.entries[5000].squatKg", [123.5, 133.5, 0, 0, 0]);
+  way.intercept = () => false;
+  way.upgrades = true;
+  return { meet, token };
+}
+
+test("a refused edit shows both values, and is retried or dropped", slow, async () => {
+  const way = await new Way(server.origin).start();
+  const { page } = await newPage(browser);
+  page.setDefaultTimeout(60000);
+  try {
+    const { meet, token } = await refused(page, way);
+    await page.waitForFunction(() => document.querySelectorAll("#conflicts > li").length === 2);
+    for (const text of ["150", "123.5", "platform 1 (20)", EVIL]) await shows(page, "#conflicts > li:first-child", text);
+    await page.click("#conflicts > li:first-child >> text=Retry");
+    await page.waitForFunction(() => document.querySelectorAll("#conflicts > li").length === 1);
+    assert.equal(await page.evaluate(() => document.activeElement?.id), "conflicts-title");
+    await page.click("#conflicts >> text=Drop");
+    await page.waitForSelector("#no-conflicts:not([hidden])");
+    await page.waitForFunction(() => document.getElementById("pending")?.textContent === "0");
+    const { state } = await server.send("GET", `/v1/meets/${meet}/state`, { token });
+    assert.deepEqual(state.registration.entries[5000].squatKg, [150, 133.5, 0, 0, 0]);
+  } finally {
+    await page.close();
+    await way.stop();
+  }
+});
+
+test("the log is live, is searched, and leads back in time", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  const token = await join(meet, "platform 1");
+  await page.waitForFunction(() => Number(document.getElementById("log-count")?.textContent) > 36);
+  const imported = Number(await page.innerText("#log-count"));
+  await push(meet, token, "registration.entries[7000]", { id: 7000, name: EVIL, sex: "F", squatKg: [91.5, 0, 0, 0, 0], squatStatus: [0, 0, 0, 0, 0] });
+  await push(meet, token, "registration.entries[7000].squatKg[0]", 93.5);
+  await shows(page, "#log > li:first-child", "93.5");
+  await shows(page, "#log > li:first-child", EVIL);
+  await shows(page, "#log > li:first-child", "platform 1 (20)");
+  await page.fill("#search [name=words]", "ONERROR squatkg");
+  await shows(page, "#log-said", `2 of ${imported + 2}`);
+  await page.fill("#search [name=words]", "no such thing");
+  await page.waitForFunction(() => document.querySelectorAll("#log > li").length === 0);
+  await page.fill("#search [name=words]", "");
+  await page.click(`[aria-label="The meet as of update ${imported + 1}"]`);
+  await shows(page, "#past-title", `As of update ${imported + 1},`);
+  const cell = `#board tbody tr:has-text("onerror") [data-attempt="squat-0"]`;
+  assert.equal(await page.innerText(cell), "91.5");
+  await page.fill("#travel [name=at]", String(imported + 2));
+  await page.press("#travel [name=at]", "Enter");
+  await shows(page, "#past-title", `As of update ${imported + 2},`);
+  assert.equal(await page.innerText(cell), "93.5");
+  await page.press("#travel [name=range]", "Home");
+  await page.waitForSelector("#past-empty:not([hidden])");
+  await shows(page, "#past-title", "As of update 0");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("state and log are files to keep", slow, async () => {
+  const { page } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  await push(meet, token, "registration.entries[5000]", { id: 5000, name: EVIL });
+  await push(meet, token, "registration.entries[5000].name", "Ada Ashdown");
+  await shows(page, "#log-count", 2);
+  const saved = async (/** @type {string} */ button) => {
+    const [file] = await Promise.all([page.waitForEvent("download"), page.click(button)]);
+    return { name: file.suggestedFilename(), text: await readFile(await file.path(), "utf8") };
+  };
+  const state = await saved("#save-state");
+  assert.equal(state.name, `meet-${meet}-state-2.json`);
+  assert.deepEqual(JSON.parse(state.text), (await server.send("GET", `/v1/meets/${meet}/state`, { token })).state);
+  const log = await saved("#save-log");
+  assert.equal(log.name, `meet-${meet}-log-2.jsonl`);
+  const { updatesRelayed } = await server.send("GET", `/v1/meets/${meet}/updates`, { token });
+  assert.deepEqual(log.text.trimEnd().split("\n").map((line) => JSON.parse(line)), updatesRelayed);
+  await page.click('[aria-label="The meet as of update 1"]');
+  await page.waitForSelector("#past:not([hidden])");
+  assert.equal(JSON.parse((await saved("#save-past")).text).registration.entries[5000].name, EVIL);
+  await page.close();
+});
+
+test("a view key is made, opens an overlay, and is deleted", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  const token = await join(meet, "platform 1");
+  await page.waitForSelector("#no-keys:not([hidden])");
+  await page.fill("#new-key [name=label]", EVIL);
+  await page.press("#new-key [name=label]", "Enter");
+  await shows(page, "#keys > li", EVIL);
+  const address = await page.inputValue("#keys input >> nth=0");
+  const { page: overlay } = await newPage(browser);
+  await overlay.goto(address);
+  await overlay.waitForFunction(() => document.querySelectorAll("#board tbody tr").length === 36);
+  // Only the browser that made a key has its addresses, and only until it is closed.
+  await page.reload();
+  await shows(page, "#keys > li", EVIL);
+  assert.equal(await page.locator("#keys input").count(), 0);
+  const keys = async () => (await server.send("GET", `/v1/meets/${meet}/view-keys`, { token })).viewKeys.length;
+  await page.click("#keys button");
+  assert.equal(await keys(), 1, "one click deletes nothing");
+  await page.click("#keys >> text=Delete for good");
+  await page.waitForSelector("#no-keys:not([hidden])");
+  assert.equal(await keys(), 0);
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "keys-title");
+  await link(overlay, "refused");
+  assert.deepEqual(complaints, []);
+  await Promise.all([page.close(), overlay.close()]);
+});
+
+test("results are published, and what is wrong with a file is named", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page);
+  await page.setInputFiles("#publish [name=file]", { name: "a.csv", mimeType: "text/csv", buffer: Buffer.from("Place,Name\n1,Ada\n") });
+  await page.fill("#publish [name=returnEmail]", "director@example.org");
+  await page.click("#publish [type=submit]");
+  await shows(page, "#publish .said.bad", "line 1");
+  await page.setInputFiles("#publish [name=file]", RESULTS);
+  await page.press("#publish [name=returnEmail]", "Enter");
+  await shows(page, "#publishes > li", "handed over");
+  await shows(page, "#publishes > li", "director@example.org");
+  const mail = new URL((await page.getAttribute("#publishes a", "href")) ?? "");
+  assert.match(mail.searchParams.get("body") ?? "", /SHA-256/);
+  const { publishes } = await server.send("GET", `/v1/meets/${meet}/publish`, { token: await join(meet, "platform 1") });
+  assert.deepEqual(publishes.map((/** @type {any} */ one) => one.bytes), [(await readFile(RESULTS)).length]);
+  assert.deepEqual(others(complaints, /422/), []);
+  await page.close();
+});
+
+test("a meet is finished only by typing its id", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  const status = async () => (await server.send("GET", `/v1/meets/${meet}`, { token })).status;
+  await page.fill("#finish [name=meetId]", meet.split("").reverse().join("").replace(/^0/, "1"));
+  await page.press("#finish [name=meetId]", "Enter");
+  await shows(page, "#finish .said.bad", "not the id of this meet");
+  assert.equal(await status(), "live");
+  await page.fill("#finish [name=meetId]", meet.replace(/(...)(...)/, "$1-$2-"));
+  await page.press("#finish [name=meetId]", "Enter");
+  await link(page, "finished");
+  await page.waitForSelector("#finished:not([hidden])");
+  assert.ok(await page.isHidden("#finish"));
+  assert.equal(await status(), "finished");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
