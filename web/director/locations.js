@@ -35,7 +35,11 @@ export class NewLocations {
 
   reset() {
     this.#list.replaceChildren(...USUAL.map((location) => this.#row(location)));
+    this.#chooseFirst();
     this.#count();
+  }
+
+  #chooseFirst() {
     const first = this.#list.querySelector("input[type=radio]");
     if (first instanceof HTMLInputElement) first.checked = true;
   }
@@ -64,6 +68,7 @@ export class NewLocations {
     const row = element("li", { className: "location-row" }, labelled("Name", name), labelled("Priority", weight), labelled("This browser", here), remove);
     remove.addEventListener("click", () => {
       row.remove();
+      if (here.checked) this.#chooseFirst();
       this.#count();
       this.#add.focus();
     });

@@ -2,6 +2,7 @@
 
 import { openMeet } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
+import { showConflicts } from "./conflicts.js";
 import { Door } from "./door.js";
 import { Finish } from "./finish.js";
 import { KeyList } from "./keys.js";
@@ -43,7 +44,7 @@ async function show(opened) {
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
   stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened));
-  stops.push(publishing.show(opened), finish.show(opened));
+  stops.push(showConflicts(opened), publishing.show(opened), finish.show(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.
   const { meetName = "" } = /** @type {any} */ (await opened.call("GET", "").catch(() => ({})));
@@ -76,6 +77,9 @@ byId("leave", HTMLElement).addEventListener("click", () => {
     await closed();
   });
 });
+
+// Another meet in the address bar or from a bookmark.
+addEventListener("hashchange", () => location.reload());
 
 const asked = new URLSearchParams(location.hash.slice(1));
 const wanted = { server: location.origin, meetId: asked.get("meet") ?? "", locationName: asked.get("location") ?? "" };

@@ -1,13 +1,12 @@
-// How the meet stands: the link, who is there and how far behind, what was refused.
+// How the meet stands: the link, who is there and how far behind.
 
 import { element } from "../board.js";
 import { byId, write } from "../meet-page.js";
 import { meetNameOf } from "../meet-view.js";
-import { grouped, lifterOf, messageOf, timeText, valueText } from "./parts.js";
+import { grouped, timeText } from "./parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {import("../client/liftrelay.d.ts").OnlineLocation} OnlineLocation */
-/** @typedef {import("../client/liftrelay.d.ts").SetAside} SetAside */
 /** @typedef {import("../client/liftrelay.d.ts").Status} Status */
 
 const TRANSPORTS = { websocket: "WebSocket", sse: "SSE", ndjson: "NDJSON", "long-poll": "long-poll", "short-poll": "short poll" };
@@ -29,10 +28,6 @@ const page = {
   transport: byId("transport", HTMLElement),
   viewers: byId("viewers", HTMLElement),
   locations: byId("locations", HTMLTableElement),
-  conflicts: byId("conflicts", HTMLElement),
-  conflictsTitle: byId("conflicts-title", HTMLElement),
-  conflictsCount: byId("conflicts-count", HTMLElement),
-  noConflicts: byId("no-conflicts", HTMLElement),
 };
 
 /**
@@ -41,13 +36,12 @@ const page = {
  * @param {string} meetName what it was called when it was made
  */
 export function showStanding(meet, meetName) {
-  /** @type {{ locations?: unknown, setAside?: unknown }} */
-  const shown = {};
+  /** @type {unknown} */
+  let shown = null;
   return meet.subscribe((status) => {
     showFacts(meet, meetName, status);
-    if (shown.locations !== status.locations) showLocations(status.locations);
-    if (shown.setAside !== meet.setAside) showConflicts(meet);
-    Object.assign(shown, { locations: status.locations, setAside: meet.setAside });
+    if (shown !== status.locations) showLocations(status.locations);
+    shown = status.locations;
   });
 }
 
@@ -95,41 +89,4 @@ function showLocations(locations) {
     return element("tr", {}, name, element("td", { className: "number", text: String(priority) }), link, element("td", { text: lag }));
   });
   page.locations.tBodies[0].replaceChildren(...rows);
-}
-
-/** @param {Meet} meet */
-function showConflicts(meet) {
-  write(page.conflictsCount, String(meet.setAside.length));
-  page.noConflicts.hidden = meet.setAside.length > 0;
-  page.conflicts.replaceChildren(...meet.setAside.map((one) => conflictItem(meet, one)));
-}
-
-/**
- * @param {Meet} meet
- * @param {SetAside} setAside
- */
-function conflictItem(meet, { number, edit, reason, standing }) {
-  const lifter = lifterOf(/** @type {any} */ (meet.state), edit.key);
-  const head = element("p", {}, element("code", { text: edit.key }), lifter ? ` ${lifter}` : "");
-  const facts = element("dl", {}, fact("Yours", edit.op === "remove" ? "removed" : valueText(edit.value)));
-  if (standing) facts.append(fact("Stands", `${valueText(standing.value)} – ${standing.locationName} (${standing.priority})`));
-  const said = element("p", { className: "said bad" });
-  said.setAttribute("role", "alert");
-  const decide = (/** @type {string} */ text, /** @type {(number: number) => Promise<void>} */ act) => {
-    const button = element("button", { text });
-    button.type = "button";
-    button.setAttribute("aria-label", `${text}: ${edit.key}`);
-    button.addEventListener("click", () => {
-      // The button goes with the conflict; whoever works by keyboard stays in the list.
-      act(number).then(() => page.conflictsTitle.focus(), (error) => write(said, messageOf(error)));
-    });
-    return button;
-  };
-  const actions = element("div", { className: "actions" }, decide("Retry", (one) => meet.retry(one)), decide("Drop", (one) => meet.drop(one)));
-  return element("li", { className: "conflict" }, head, facts, element("p", { className: "note", text: reason }), actions, said);
-}
-
-/** @param {string} name @param {string} text */
-function fact(name, text) {
-  return element("div", {}, element("dt", { text: name }), element("dd", { text }));
 }

@@ -61,8 +61,17 @@ async function join(meet, locationName) {
   return sessionToken;
 }
 
-/** @param {string} meet @param {string} token @param {string} updateKey @param {unknown} updateValue */
-const push = (meet, token, updateKey, updateValue) => server.send("POST", `/v1/meets/${meet}/updates`, { token, body: { updates: [{ updateKey, updateValue }] } });
+/** @param {string} meet @param {string} token @param {string} updateKey @param {unknown} updateValue @param {number} [afterServerSeqNum] */
+const push = (meet, token, updateKey, updateValue, afterServerSeqNum) =>
+  server.send("POST", `/v1/meets/${meet}/updates`, { token, body: { updates: [{ updateKey, updateValue, afterServerSeqNum }] } });
+
+/** An edit as another tab of the same browser makes it. @param {Page} page @param {string} key @param {unknown} value */
+const edit = (page, key, value) =>
+  page.evaluate(async ([at, what]) => {
+    const { openMeet, savedMeets } = await import(`${location.origin}/web/client/liftrelay.js`);
+    const tab = await openMeet((await savedMeets())[0]);
+    await tab.push([{ key: at, value: what }]);
+  }, /** @type {[string, any]} */ ([key, value]));
 
 /** Complaints but for the answers that a test asked for. @param {string[]} complaints @param {RegExp} [expected] */
 const others = (complaints, expected = /^$/) => complaints.filter((text) => !expected.test(text));
@@ -131,7 +140,7 @@ test("a meet is opened by id, password and location; both see each other", slow,
   await Promise.all([first.close(), second.close()]);
 });
 
-test("a session that was ended asks for the password again", slow, async () => {
+test("a meet that this browser does not have takes the password", slow, async () => {
   const { page } = await newDirector();
   await create(page);
   await page.click("#leave");
@@ -160,12 +169,8 @@ async function refused(page, way) {
   way.upgrades = false;
   way.cut();
   await page.waitForFunction(() => document.getElementById("link-text")?.textContent?.startsWith("reconnecting"));
-  await page.evaluate(async () => {
-    const { openMeet, savedMeets } = await import(`${location.origin}/web/client/liftrelay.js`);
-    const tab = await openMeet((await savedMeets())[0]);
-    await tab.push([{ key: "registration.entries[5000].squatKg[0]", value: 150 }]);
-    await tab.push([{ key: "registration.entries[5000].squatKg[1]", value: 160 }]);
-  });
+  await edit(page, "registration.entries[5000].squatKg[0]", 150);
+  await edit(page, "registration.entries[5000].squatKg[1]", 160);
   await shows(page, "#pending", 2);
   await push(meet, token, "registration.entries[5000].squatKg", [123.5, 133.5, 0, 0, 0]);
   way.intercept = () => false;
@@ -315,3 +320,123 @@ test("a meet is finished only by typing its id", slow, async () => {
   assert.deepEqual(complaints, []);
   await page.close();
 });
+
+test("an edit that others overrule later shows both values, until it was seen", slow, async () => {
+  const { page } = await newDirector();
+  await page.fill(".location-row:nth-child(1) input[type=number]", "1");
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  await edit(page, "meet.name", "Autumn Open");
+  await shows(page, "#meet-name", "Autumn Open");
+  await page.waitForFunction(() => document.getElementById("number")?.textContent === "1");
+  await push(meet, token, "meet.name", EVIL, 0);
+  for (const text of ["meet.name", "Autumn Open", EVIL, "platform 1 (20)"]) await shows(page, "#overruled > li", text);
+  await shows(page, "#conflicts-count", 1);
+  await page.click("#overruled >> text=Seen");
+  await shows(page, "#conflicts-count", 0);
+  assert.equal(await page.innerText("#meet-name"), EVIL);
+  await page.close();
+});
+
+test("a session that ends asks for the password again, and goes on", slow, async () => {
+  const { page } = await newDirector();
+  const [made] = await Promise.all([page.waitForResponse((response) => response.url().endsWith("/v1/meets")), create(page)]);
+  const { sessionToken } = await made.json();
+  const meet = (await page.innerText("#meet-id")).replaceAll("-", "");
+  // With the password at hand the client would join again by itself.
+  await page.reload();
+  await link(page, "live");
+  await server.send("DELETE", `/v1/meets/${meet}/session`, { token: sessionToken });
+  await page.waitForSelector("#open .said.bad:not(:empty)");
+  assert.equal((await page.inputValue("#open [name=meetId]")).replaceAll("-", ""), meet);
+  await page.fill("#open [name=password]", PASSWORD);
+  await page.press("#open [name=password]", "Enter");
+  await link(page, "live");
+  assert.equal((await page.innerText("#meet-id")).replaceAll("-", ""), meet);
+  await page.close();
+});
+
+test("a meet is made by keyboard alone", slow, async () => {
+  const { page } = await newDirector();
+  const press = async (/** @type {string} */ key, /** @type {string} */ until) => {
+    for (let pressed = 0; pressed < 60; pressed += 1) {
+      if (await page.evaluate((selector) => document.activeElement?.matches(selector), until)) return;
+      await page.keyboard.press(key);
+    }
+    assert.fail(`${key} does not lead to ${until}`);
+  };
+  await press("Tab", "#create [name=meetName]");
+  await page.keyboard.type("Spring Open");
+  await press("Tab", "#create [name=password]");
+  await page.keyboard.type(PASSWORD);
+  await press("Tab", ".location-row:nth-child(1) button");
+  await page.keyboard.press("Enter");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "add-location");
+  await page.keyboard.press("Enter");
+  await page.keyboard.type("warm-up room");
+  await press("Shift+Tab", ".location-row:nth-child(1) [type=radio]:checked");
+  await page.keyboard.press("ArrowDown");
+  await press("Tab", "#create [type=submit]");
+  await page.keyboard.press("Enter");
+  await link(page, "live");
+  await shows(page, "#here", "weigh-in desk (10)");
+  await shows(page, "#locations", "warm-up room");
+  assert.equal(await page.evaluate(() => document.activeElement?.id), "meet-name");
+  await page.close();
+});
+
+/** Texts that are hard to read, controls without a name, and what sticks out to the right. */
+function flaws() {
+  const channels = (/** @type {string} */ color) => (color.match(/[\d.]+/g) ?? []).map(Number);
+  const luminance = (/** @type {number[]} */ [r, g, b]) => {
+    const [x, y, z] = [r, g, b].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+  };
+  const ground = (/** @type {Element | null} */ of) => {
+    for (let at = of; at; at = at.parentElement) {
+      const color = channels(getComputedStyle(at).backgroundColor);
+      if (color[3] !== 0) return color;
+    }
+    return [255, 255, 255];
+  };
+  const isSeen = (/** @type {Element} */ one) => one.getClientRects().length > 0 && !one.classList.contains("unseen");
+  const all = [...document.body.querySelectorAll("*")].filter(isSeen);
+  const hasText = (/** @type {Element} */ one) => one.matches("input") || [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
+  const faint = all.filter(hasText).flatMap((one) => {
+    if (one.matches(":disabled")) return [];
+    const [light, dark] = [channels(getComputedStyle(one).color), ground(one)].map(luminance).sort((a, b) => b - a);
+    const ratio = (light + 0.05) / (dark + 0.05);
+    return ratio < 4.5 ? [`${one.tagName}.${one.className} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
+  });
+  const controls = /** @type {HTMLInputElement[]} */ (all.filter((one) => one.matches("input, button, a[href]")));
+  const nameless = controls.filter((one) => !one.getAttribute("aria-label") && !one.labels?.length && !one.textContent?.trim()).map((one) => one.outerHTML);
+  const sticksOut = document.documentElement.scrollWidth > innerWidth ? [`${document.documentElement.scrollWidth} px wide`] : [];
+  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut] };
+}
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`the page is legible and fits a phone, ${colorScheme}`, slow, async () => {
+    const { page } = await newPage(browser, { colorScheme, viewport: { width: 360, height: 640 } });
+    await page.goto(address());
+    await page.waitForSelector("#create");
+    await page.click("#open [type=submit]");
+    assert.deepEqual((await page.evaluate(flaws)).found, []);
+    const meet = await create(page, { name: "W".repeat(64), file: FILE });
+    const token = await join(meet, "platform 1");
+    await push(meet, token, "registration.entries[7000]", { id: 7000, name: "W".repeat(200), squatKg: [91.5, 0, 0, 0, 0] });
+    await push(meet, token, "meet.name", "W".repeat(200));
+    await page.fill("#new-key [name=label]", "W".repeat(64));
+    await page.click("#new-key [type=submit]");
+    await page.waitForSelector("#keys input");
+    await page.fill("#finish [name=meetId]", "1");
+    await page.click("#finish [type=submit]");
+    await page.click("#log > li:first-child button");
+    await page.waitForSelector("#past:not([hidden])");
+    await page.waitForFunction(() => document.querySelectorAll("#locations tbody tr").length === 3);
+    await page.mouse.move(0, 0);
+    const { checked, found } = await page.evaluate(flaws);
+    assert.ok(checked > 500, String(checked));
+    assert.deepEqual(found, []);
+    await page.close();
+  });
+}
