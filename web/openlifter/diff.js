@@ -66,7 +66,7 @@ function entriesEdits(before, after) {
  * @param {OpenLifterState} after
  * @param {number | null} platform
  */
-function displayEdits(before, after, platform) {
+export function displayEdits(before, after, platform) {
   const shown = platform === null ? null : displayOf(after);
   if (shown?.platform !== platform || shown === null || isSame(displayOf(before), shown)) return [];
   return [edit(["display", String(platform)], shown)];

@@ -12,7 +12,7 @@ import { withMeet } from "../openlifter/apply.js";
 import { copyOf, editsOf, nothing } from "../openlifter/diff.js";
 import { displayOf } from "../openlifter/display.js";
 import { nextEntryId } from "../openlifter/shape.js";
-import { emptyMeet, reduce } from "./openlifter/app.mjs";
+import { emptyMeet, reduce } from "./standin/app.mjs";
 
 const DATA = new URL("../../tests/data/", import.meta.url);
 const MEETS = {
