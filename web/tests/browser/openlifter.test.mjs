@@ -37,8 +37,8 @@ afterEach(async () => {
   await server?.remove();
 });
 
-/** A browser of its own with OpenLifter in it. `says` is what its person answers to questions, `asked` what was asked. */
-async function openLifter() {
+/** A browser of its own with OpenLifter in it, or with a fork. `says` is what its person answers to questions, `asked` what was asked. */
+async function openLifter(file = "") {
   const context = await browser.newContext();
   contexts.push(context);
   await context.route("**/app/*", async (route) => {
@@ -54,7 +54,7 @@ async function openLifter() {
     person.asked.push(dialog.message());
     await (person.says ? dialog.accept() : dialog.dismiss());
   });
-  await page.goto(`${server.origin}/app/`);
+  await page.goto(`${server.origin}/app/${file}`);
   await ready(page);
   return { page, person };
 }
@@ -233,6 +233,19 @@ test("after leaving, each goes its own way", { skip }, async () => {
   await desk.page.reload();
   await ready(desk.page);
   await shows(desk.page, squats, [140, 0]);
+});
+
+test("a fork with the middleware is on the same meet, and goes on after it was loaded anew", { skip }, async () => {
+  const { platform, meetId } = await twoBrowsers();
+  const fork = await openLifter("fork.html");
+  assert.equal(await join(fork.page, meetId), true);
+  await shows(fork.page, names, ["Ada", "Bo"]);
+  await type(fork.page, "#squat-5000-0", "120");
+  await shows(platform.page, squats, [120, 0]);
+  await fork.page.reload();
+  await ready(fork.page);
+  await type(platform.page, "#squat-5001-0", "90");
+  await shows(fork.page, squats, [120, 90]);
 });
 
 test("each platform's screen is published under its own name, with what it has computed", { skip }, async () => {

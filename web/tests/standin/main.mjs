@@ -4,6 +4,7 @@
 import { emptyMeet, reduce } from "./app.mjs";
 
 const AUTOSAVE = "persist:root";
+const page = /** @type {any} */ (globalThis);
 
 /** As Redux does it, as far as this page needs it. @param {any} reducer @param {any} initial @param {any} [enhancer] @returns {any} */
 function createStore(reducer, initial, enhancer) {
@@ -26,6 +27,25 @@ const thunks = (create) => (/** @type {any[]} */ ...parts) => {
   return { ...store, dispatch };
 };
 
+/** As Redux's `applyMiddleware`. @param {any} middleware */
+const applied = (middleware) => (/** @type {any} */ create) => (/** @type {any[]} */ ...parts) => {
+  const store = create(...parts);
+  const api = { getState: store.getState, dispatch: (/** @type {any} */ action) => dispatch(action) };
+  const dispatch = middleware(api)(store.dispatch);
+  return { ...store, dispatch };
+};
+
+/** What a fork does in place of loading the hook. */
+async function forked() {
+  const { liveMiddleware } = await import(`${location.origin}/web/openlifter/middleware.js`);
+  const { middleware, live } = liveMiddleware();
+  page.liftrelayLive = live.then(async (/** @type {any} */ app) => {
+    await app.resume();
+    return app;
+  });
+  return (/** @type {any} */ create) => thunks(applied(middleware)(create));
+}
+
 /** @param {any} state @param {any} action */
 function persisted(state, action) {
   if (action.type === "persist/PERSIST") return { ...state, _persist: { version: -1, rehydrated: false } };
@@ -33,9 +53,8 @@ function persisted(state, action) {
   return reduce(state, action);
 }
 
-const page = /** @type {any} */ (globalThis);
-const compose = page.__REDUX_DEVTOOLS_EXTENSION_COMPOSE__ ?? ((/** @type {any} */ enhancer) => enhancer);
-const store = createStore(persisted, { ...emptyMeet(), _persist: undefined }, compose(thunks));
+const compose = page.__REDUX_DEVTOOLS_EXTENSION_COMPOSE__;
+const store = createStore(persisted, { ...emptyMeet(), _persist: undefined }, compose ? compose(thunks) : await forked());
 page.store = store;
 
 store.dispatch({ type: "persist/PERSIST" });
