@@ -69,12 +69,15 @@ const ready = async (page) => {
 const state = async (page, look) => look(await page.evaluate(() => JSON.parse(JSON.stringify(store.getState()))));
 
 /** Waits until the store shows what is wanted. @param {Page} page @param {(state: any) => unknown} look @param {unknown} wanted */
-async function shows(page, look, wanted) {
+const shows = (page, look, wanted) => becomes(() => state(page, look), wanted);
+
+/** @param {() => Promise<unknown>} read @param {unknown} wanted */
+async function becomes(read, wanted) {
   const until = Date.now() + PATIENCE_MS;
-  let seen = await state(page, look);
+  let seen = await read();
   while (JSON.stringify(seen) !== JSON.stringify(wanted) && Date.now() < until) {
-    await page.waitForTimeout(30);
-    seen = await state(page, look);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    seen = await read();
   }
   assert.deepEqual(seen, wanted);
 }
@@ -197,7 +200,7 @@ test("a page that is closed while the server is gone goes on with what was enter
   await settled(platform.page, desk.page);
   await server.kill();
   await type(desk.page, "#squat-5000-0", "140");
-  await desk.page.waitForFunction(async () => (await liftrelayLive).meet.status.pending === 1);
+  await becomes(() => desk.page.evaluate(async () => (await liftrelayLive).meet.status.pending), 1);
   await type(platform.page, "#squat-5001-0", "90");
   await desk.page.evaluate(() => localStorage.removeItem("persist:root"));
   await desk.page.goto("about:blank");
@@ -253,10 +256,9 @@ test("each platform's screen is published under its own name, with what it has c
   const lifting = await state(desk.page, (all) => all.lifting);
   await type(desk.page, "#squat-5001-0", "90");
   await type(desk.page, "#squat-5000-0", "140");
-  await platform.page.evaluate(() => store.dispatch({ type: "SET_LIFTING_GROUP", changes: { flight: "A" } }));
-  await desk.page.waitForFunction(async () => {
-    const display = (await liftrelayLive).meet.get("display[1]");
-    return JSON.stringify([display?.order, display?.currentEntryId, display?.nextEntryId]) === "[[5001,5000],5001,5000]";
-  });
+  const display = () => desk.page.evaluate(async () => (await liftrelayLive).meet.get("display[1]"));
+  await becomes(async () => { const { order, currentEntryId, nextEntryId } = await display(); return [order, currentEntryId, nextEntryId]; }, [[5001, 5000], 5001, 5000]);
+  await platform.page.evaluate(() => store.dispatch({ type: "SET_LIFTING_GROUP", changes: { lift: "D" } }));
+  await becomes(async () => (await display()).lift, "D");
   await shows(desk.page, (all) => all.lifting, lifting);
 });
