@@ -7,7 +7,6 @@ import { watchTyping } from "./typing.js";
 
 /** @typedef {import("./binding.js").Store} Store */
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
-/** @typedef {import("../client/liftrelay.d.ts").Session} Session */
 /** @typedef {{ platform?: number | null }} Own whose display this browser publishes, if any */
 
 const MEMORY = "liftrelay-openlifter";
@@ -47,9 +46,9 @@ export class LiveApp {
   async goLive({ platform = null, ...options }) {
     const meetName = this.#store.getState().meet.name || undefined;
     const session = await createMeet({ meetName, ...options, server: SERVER });
-    const meet = await this.#open(session, platform, options.password);
+    const meet = await openMeet(session, options);
     await this.#binding.upload(meet, platform);
-    return meet;
+    return this.#keep(meet, platform);
   }
 
   /**
@@ -60,10 +59,10 @@ export class LiveApp {
     if (!confirm(REPLACE)) return null;
     const session = await joinMeet({ ...options, server: SERVER });
     saveBackup(this.#store.getState());
-    const meet = await this.#open(session, platform, options.password);
+    const meet = await openMeet(session, options);
     await meet.settled();
     this.#binding.follow(meet, platform);
-    return meet;
+    return this.#keep(meet, platform);
   }
 
   /** Goes on with the meet that this browser was live with before its page was loaded anew. */
@@ -85,16 +84,14 @@ export class LiveApp {
   }
 
   /**
-   * @param {Session} session
+   * Only now that the store and the meet are the same may a page that is loaded anew take the meet for the truth.
+   * @param {Meet} meet
    * @param {number | null} platform
-   * @param {string} password
    */
-  async #open(session, platform, password) {
-    this.#binding.release();
+  #keep(meet, platform) {
     this.meet?.close();
-    const meet = await openMeet(session, { password });
     this.meet = meet;
-    const { server, meetId, locationName } = session;
+    const { server, meetId, locationName } = meet.identity;
     localStorage.setItem(MEMORY, JSON.stringify({ server, meetId, locationName, platform }));
     return meet;
   }
