@@ -15,6 +15,7 @@ use super::reply::{Answer, not_found};
 #[exclude = "package.json"]
 #[exclude = "vendor/README.md"]
 #[exclude = "client/README.md"]
+#[exclude = "openlifter/README.md"]
 struct Web;
 
 const DOCS: &str = "docs.html";
