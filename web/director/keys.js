@@ -65,7 +65,8 @@ export class KeyList {
     const addresses = this.#addresses.get(keyId);
     if (addresses === undefined) return item;
     item.append(element("p", { className: "note", text: "Shown only now: whoever has one of these addresses can read the meet." }));
-    item.append(addressLine("Overlay", label, addresses.overlay), addressLine("Stream", label, addresses.events), addressLine("State", label, addresses.state));
+    const list = addresses.overlay.replace("/overlay/", "/overlays");
+    item.append(addressLine("Overlays", label, list), addressLine("Board", label, addresses.overlay), addressLine("Stream", label, addresses.events), addressLine("State", label, addresses.state));
     return item;
   }
 

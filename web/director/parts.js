@@ -5,7 +5,6 @@ import { parseKey, valueAt } from "../meet-state.js";
 /** @typedef {import("../client/liftrelay.d.ts").Json} Json */
 
 const SHOWN_MAX = 100;
-const REVOKED_MS = 60000;
 
 /** @param {unknown} error */
 export function messageOf(error) {
@@ -81,19 +80,4 @@ export function timeText(at) {
   const time = new Date(at);
   const isToday = time.toDateString() === new Date().toDateString();
   return isToday ? time.toLocaleTimeString() : time.toLocaleString();
-}
-
-/**
- * Gives the browser a file to keep.
- * @param {string} name
- * @param {string} type
- * @param {string} text
- */
-export function download(name, type, text) {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  Object.assign(link, { href: address, download: name });
-  link.click();
-  // The download has its own hold of the data once it has begun.
-  setTimeout(() => URL.revokeObjectURL(address), REVOKED_MS);
 }

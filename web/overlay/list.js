@@ -2,9 +2,10 @@
 
 import { element } from "../board.js";
 import { copyText } from "../copy.js";
+import { download } from "../save.js";
 import { correction, generate } from "../vendor/lean-qr.mjs";
 import { ELEMENTS } from "./elements.js";
-import { download, sceneCollection, shell } from "./files.js";
+import { sceneCollection, shell } from "./files.js";
 import { LANGUAGES, readParams, THEMES, UNITS } from "./params.js";
 
 /** @typedef {{ name: string, frame: HTMLIFrameElement, address: HTMLInputElement, code: HTMLCanvasElement }} Item */

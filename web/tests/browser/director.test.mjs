@@ -263,9 +263,10 @@ test("a view key is made, opens an overlay, and is deleted", slow, async () => {
   await page.fill("#new-key [name=label]", EVIL);
   await page.press("#new-key [name=label]", "Enter");
   await shows(page, "#keys > li", EVIL);
-  const address = await page.inputValue("#keys input >> nth=0");
   const { page: overlay } = await newPage(browser);
-  await overlay.goto(address);
+  await overlay.goto(await page.inputValue("#keys input >> nth=0"));
+  assert.equal(await overlay.inputValue("[name=meet]"), meet);
+  await overlay.goto(await page.inputValue("#keys input >> nth=1"));
   await overlay.waitForFunction(() => document.querySelectorAll("#board tbody tr").length === 36);
   // Only the browser that made a key has its addresses, and only until it is closed.
   await page.reload();
