@@ -26,6 +26,7 @@ mod carrier;
 mod chain;
 mod core;
 mod driver;
+mod failing;
 mod meter;
 mod recovery;
 mod status;
