@@ -66,6 +66,7 @@ pub struct LiveMeet {
     key: ServerKey,
     clock: Clock,
     touched: AtomicI64,
+    was_used: AtomicBool,
     /// Of a meet that was made anew from what clients had; `None` for one that was never lost.
     life: Option<Life>,
     /// Whether nothing but its clients' word vouches for it.
@@ -163,6 +164,7 @@ impl LiveMeet {
             key,
             clock,
             touched,
+            was_used: AtomicBool::new(false),
             life,
             is_unproven,
             collects,
@@ -275,6 +277,7 @@ impl LiveMeet {
     }
 
     pub(super) fn order(&self, order: Order) -> Result<(), Fault> {
+        self.was_used.store(true, Ordering::Relaxed);
         self.mailbox.try_send(order).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => Fault::Overloaded,
             mpsc::error::TrySendError::Closed(_) if self.documents.is_closed() => Fault::Recovering,
@@ -318,6 +321,7 @@ impl LiveMeet {
         let now = self.clock.now();
         let grant = self.roster().grant(token, now).cloned()?;
         self.touched.fetch_max(now.millis(), Ordering::Relaxed);
+        self.was_used.store(true, Ordering::Relaxed);
         Some(grant)
     }
 
@@ -398,6 +402,11 @@ impl LiveMeet {
     /// The meet's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Whether anybody has come since it was opened; then the writer may keep something for them, as a log that comes in pages.
+    pub(super) fn was_used(&self) -> bool {
+        self.was_used.load(Ordering::Relaxed)
     }
 
     /// When it was last used.

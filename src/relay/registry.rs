@@ -285,10 +285,10 @@ impl Registry {
         self.meets().retain(|_, slot| Arc::strong_count(slot) > 1 || slot.get().is_some_and(is_used));
     }
 
-    /// Closes a meet that nobody uses at this moment.
+    /// Closes a meet that nobody has used since it was opened.
     pub(super) fn close_unused(&self, id: MeetId) {
         let mut meets = self.meets();
-        let is_used = |live: &Arc<LiveMeet>| Arc::strong_count(live) > 1 || live.is_writing();
+        let is_used = |live: &Arc<LiveMeet>| Arc::strong_count(live) > 1 || live.is_writing() || live.was_used();
         if meets.get(&id).is_some_and(|slot| Arc::strong_count(slot) == 1 && !slot.get().is_some_and(is_used)) {
             meets.remove(&id);
         }

@@ -17,7 +17,7 @@ pub struct Survey {
 }
 
 impl Registry {
-    /// Opens every meet once, current ones first, one after the other; those that nobody uses are closed at once.
+    /// Opens every meet once, current ones first, one after the other; those that nobody has used are closed at once.
     /// Whatever is wrong is named in the log and counted. After a crash every log of a current meet stands in a new file then.
     pub async fn look_at_all(&self) -> Survey {
         let mut survey = Survey::default();

@@ -163,6 +163,22 @@ async fn a_look_at_all_meets_names_those_that_are_damaged() {
     assert_eq!(again.overview().damaged, 2);
 }
 
+/// It may come between two pages.
+#[tokio::test]
+async fn a_look_at_all_meets_leaves_alone_what_a_client_is_bringing() {
+    let disk = Disk::default();
+    let whole = meet_of(&registry(&disk), 6).await;
+    damage(&disk, &whole, 3);
+    let again = registry(&disk);
+    let live = again.open(whole.id).await.unwrap().unwrap();
+    assert_eq!(live.restore(desk(), page(&whole, 3, 5, true)).await, TAKEN);
+    drop(live);
+    again.look_at_all().await;
+    let live = again.open(whole.id).await.unwrap().unwrap();
+    assert_eq!(live.restore(desk(), page(&whole, 6, 6, false)).await, TAKEN);
+    assert_eq!(state(&live), state(&whole));
+}
+
 #[tokio::test]
 async fn sessions_that_cannot_be_read_are_put_aside_and_everybody_joins_again() {
     let disk = Disk::default();
