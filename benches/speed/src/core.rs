@@ -29,7 +29,7 @@ const NONCE: [u8; 16] = [2; 16];
 const NOW: i64 = 1_777_627_800_000;
 
 /// A meet, and what has been sent to it.
-struct Bench {
+pub struct Bench {
     meet: Meet,
     sent: u64,
     clients: u64,
@@ -38,7 +38,7 @@ struct Bench {
 
 impl Bench {
     /// A meet with so many entries by so many clients on so many keys.
-    fn with(entries: u64, clients: u64, keys: u64) -> Bench {
+    pub fn with(entries: u64, clients: u64, keys: u64) -> Bench {
         let key = ServerKey::new(KEY);
         let start = key.chain_start(MeetId::from_random(1), &NONCE);
         let mut bench = Bench { meet: Meet::new(key, start, TieBreak::Incumbent), sent: 0, clients, keys };
@@ -47,14 +47,14 @@ impl Bench {
     }
 
     /// One update by the next client at the next key, by someone who has seen everything but the last ten.
-    fn push(&mut self) -> Decision {
+    pub fn push(&mut self) -> Decision {
         let number = self.sent;
         self.sent += 1;
         let seen = Cursor { seq: self.meet.log().head().saturating_sub(10), tag: None };
         self.send(number, Some(seen))
     }
 
-    fn send(&mut self, number: u64, seen: Option<Cursor>) -> Decision {
+    pub fn send(&mut self, number: u64, seen: Option<Cursor>) -> Decision {
         let value = RawValue::from_string(format!("{}", number % 400)).ok();
         // Strides without common factors, so that neighbours in time are not neighbours in the tree.
         let key = format!("registration.entries[{}].squatKg", (number * 7_919) % self.keys);
@@ -103,22 +103,14 @@ struct Line<'a> {
 
 /// Opening a log, checked and applied, against parsing the same bytes and one HMAC an entry.
 pub fn replay(plan: &Plan, table: &mut Table) -> Measured<()> {
+    let records = records(plan.share(100_000));
     let key = ServerKey::new(KEY);
-    let id = MeetId::from_random(1);
-    let mut bench = Bench::with(0, 10, 500);
-    let mut records: Vec<Record> = Vec::new();
-    for _ in 0..plan.share(100_000) {
-        if let Decision::Applied { records: made, .. } = bench.push() {
-            records.extend(made);
-        }
-    }
-    let start = key.chain_start(id, &NONCE);
-    let (bytes, _) = whole_log(&Header::new(id, start, NONCE, Timestamp::from_millis(NOW)), &records);
+    let (bytes, start) = log_of(&records);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..plan.rounds() {
         let (mut parsed, mut opened) = (Ok(0), Ok(0));
         theirs.push(cpu_of(|| parsed = parse(&bytes, &key, start)).as_secs_f64());
-        ours.push(cpu_of(|| opened = open(&bytes, &key)).as_secs_f64());
+        ours.push(cpu_of(|| opened = open(&bytes)).as_secs_f64());
         let (parsed, opened) = (parsed?, opened?);
         if parsed != records.len() as u64 || opened != parsed {
             return Err(format!("of {} entries {parsed} were parsed and {opened} opened", records.len()).into());
@@ -129,6 +121,24 @@ pub fn replay(plan: &Plan, table: &mut Table) -> Measured<()> {
     let detail = format!("{} entries; liftrelay {:.0} MB/s, parsing and HMAC {:.0} MB/s", records.len(), speed(&ours), speed(&theirs));
     table.add(&Row::new("open a meet: replay, checked and applied", share, "× parsing and HMAC", AtLeast(0.8), detail));
     Ok(())
+}
+
+/// What so many updates leave in a log.
+pub fn records(updates: usize) -> Vec<Record> {
+    let mut bench = Bench::with(0, 10, 500);
+    let made = (0..updates).map(|_| match bench.push() {
+        Decision::Applied { records, .. } => records,
+        _ => Vec::new(),
+    });
+    made.flatten().collect()
+}
+
+/// A log of them, and its first chain value.
+pub fn log_of(records: &[Record]) -> (Vec<u8>, ChainValue) {
+    let id = MeetId::from_random(1);
+    let start = ServerKey::new(KEY).chain_start(id, &NONCE);
+    let (bytes, _) = whole_log(&Header::new(id, start, NONCE, Timestamp::from_millis(NOW)), records);
+    (bytes, start)
 }
 
 fn parse(bytes: &[u8], key: &ServerKey, start: ChainValue) -> Measured<u64> {
@@ -145,9 +155,10 @@ fn parse(bytes: &[u8], key: &ServerKey, start: ChainValue) -> Measured<u64> {
     Ok(entries)
 }
 
-fn open(bytes: &[u8], key: &ServerKey) -> Measured<u64> {
+/// Opens a log; gives its last number.
+pub fn open(bytes: &[u8]) -> Measured<u64> {
     let scan = scan(bytes)?;
-    let mut meet = Meet::new(key.clone(), scan.header.chain, TieBreak::Incumbent);
+    let mut meet = Meet::new(ServerKey::new(KEY), scan.header.chain, TieBreak::Incumbent);
     for record in scan.records {
         match record {
             StoredRecord::Entry { fields, text, chain, .. } => drop(meet.replay(fields, text, chain)?),

@@ -9,6 +9,7 @@ mod bare_log;
 mod bodies;
 mod contest;
 mod core;
+mod costs;
 mod crowd;
 mod fan_out;
 mod fsync;
@@ -61,10 +62,14 @@ const PARTS: &[(&str, Part)] = &[
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let Some(child) = bare::run_as_child(&arguments).or_else(|| bare_log::run_as_child(&arguments)) {
+    let child = bare::run_as_child(&arguments).or_else(|| bare_log::run_as_child(&arguments)).or_else(|| costs::run_as_child(&arguments));
+    if let Some(child) = child {
         return ended(child);
     }
-    ended(measure(&arguments))
+    match arguments.split_first() {
+        Some((argument, options)) if argument == costs::ARGUMENT => ended(costs::measure(options)),
+        _ => ended(measure(&arguments)),
+    }
 }
 
 fn ended(outcome: Measured<()>) -> ExitCode {

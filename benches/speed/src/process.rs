@@ -57,7 +57,21 @@ impl Process {
         Ok(total)
     }
 
-    fn pid(&self) -> Pid {
+    /// Asks it to end, and waits for that.
+    pub fn end(mut self, patience: Duration) -> Measured<()> {
+        kill(self.pid(), Signal::SIGTERM)?;
+        let asked = Instant::now();
+        while asked.elapsed() < patience {
+            match self.0.try_wait()? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(format!("it ended with {status}").into()),
+                None => std::thread::sleep(Duration::from_millis(20)),
+            }
+        }
+        Err("it does not end".into())
+    }
+
+    pub fn pid(&self) -> Pid {
         Pid::from_raw(self.0.id().cast_signed())
     }
 }

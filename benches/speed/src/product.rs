@@ -14,6 +14,7 @@ use super::poller::Polls;
 use super::process::Process;
 use super::reader::MARK;
 use super::relay::{Channel, Relay};
+use super::seed;
 
 pub const PASSWORD: &str = "chalk and collars";
 const STARTING: Duration = Duration::from_secs(20);
@@ -58,6 +59,22 @@ impl Product {
         let tokens = (0..subscribers.div_ceil(PER_TOKEN).max(2)).map(|nth| grant(&mut http, &meets[0], nth)).collect::<Measured<_>>()?;
         Ok(Product { process, address, meets, tokens, query, _folder: folder })
     }
+
+    /// A server whose meets have been there before, so that it hashes no password; `command` is what its program is run by.
+    pub fn seeded(command: Command) -> Measured<Product> {
+        let folder = folder()?;
+        let made = seed::meets(folder.path(), 2, 0, 0)?;
+        let meets = [0, 1].map(|nth| Meet { path: made[nth].path.clone(), token: made[nth].token.clone() });
+        let (process, address) = serve_by(command, &folder)?;
+        let viewer = grant(&mut Http::connect(address)?, &meets[0], 1)?;
+        let tokens = vec![meets[0].token.clone(), viewer];
+        Ok(Product { process, address, meets, tokens, query: "", _folder: folder })
+    }
+
+    /// Ends the server, which may take its time.
+    pub fn end(self, patience: Duration) -> Measured<()> {
+        self.process.end(patience)
+    }
 }
 
 impl Product {
@@ -98,9 +115,13 @@ fn has(bytes: &[u8], text: &str) -> bool {
 
 /// Starts the program on `folder/data` and waits until it serves.
 pub fn serve(folder: &TempDir) -> Measured<(Process, SocketAddr)> {
+    serve_by(Command::new(program()?), folder)
+}
+
+/// The same, with a command that runs the program.
+fn serve_by(mut command: Command, folder: &TempDir) -> Measured<(Process, SocketAddr)> {
     let ready = folder.path().join("ready");
     let _ = std::fs::remove_file(&ready);
-    let mut command = Command::new(program()?);
     command.args(["serve", "--listen", "127.0.0.1:0", "--max-connections", "40000", "--data-dir"]).arg(folder.path().join("data"));
     let mut process = Process::start(command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).stderr(Stdio::null()))?;
     let started = Instant::now();
