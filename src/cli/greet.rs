@@ -61,6 +61,7 @@ impl Greeting<'_> {
             1 => "finished meets are removed after 1 day".to_owned(),
             days => format!("finished meets are removed after {days} days"),
         }));
+        lines.extend(config.app_dir.as_deref().map(|folder| format!("OpenLifter is at {}/app/, from {}", self.url(), shown(folder))));
         lines.push(self.next_step());
         lines.push("Ctrl-C stops".to_owned());
         lines

@@ -60,8 +60,9 @@ impl Reload {
         changed.retain(is_reloaded);
         let mut waiting = self.started.changes(&fresh);
         waiting.retain(|name| !is_reloaded(name));
-        // Whether commits are synced was settled when the store was opened.
-        self.app.choose(Options { fsync: self.started.fsync(), ..fresh.options() });
+        // Whether commits are synced was settled when the store was opened; OpenLifter's folder was looked at then.
+        let Options { fsync, app_dir, .. } = self.started.options();
+        self.app.choose(Options { fsync, app_dir, ..fresh.options() });
         let shown = self.show_certificate(&fresh);
         self.applied = fresh;
         if shown == Shown::TheOldOne {

@@ -10,9 +10,9 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::http::App;
 use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
+use crate::http::{App, check_app_dir};
 use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
@@ -66,6 +66,7 @@ impl From<String> for Refusal {
 }
 
 fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
+    config.app_dir.as_deref().map(check_app_dir).transpose().map_err(Refusal::usage)?;
     let store = FileStore::open(&config.data_dir, config.fsync()).map_err(|error| error.to_string())?;
     let key_path = config.server_key_file.clone().unwrap_or_else(|| server_key::default_path(&config.data_dir));
     let key = server_key::load_or_make(&key_path, &config.data_dir)?;

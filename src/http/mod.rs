@@ -1,6 +1,7 @@
 //! HTTP: routes, and nothing that decides. A handler extracts, makes one call, gives a wire type.
 
 mod access;
+mod app_dir;
 mod body;
 mod budget;
 mod cors;
@@ -29,9 +30,11 @@ mod unproven;
 mod updates;
 mod view_keys;
 
+pub use app_dir::check as check_app_dir;
 pub use pages::OPENAPI;
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
@@ -95,6 +98,8 @@ pub struct Options {
     pub accept_unproven_restore: bool,
     /// Told by `/health/ready`; the store was opened with it, so it stays.
     pub fsync: Fsync,
+    /// Where an OpenLifter build is, which is served at `/app/`.
+    pub app_dir: Option<PathBuf>,
     /// Metrics have an address of their own, so they are not among the routes for everyone.
     pub metrics_apart: bool,
     /// Connections at once, as far as the system gives descriptors.
@@ -114,6 +119,7 @@ impl Default for Options {
             trusted_proxies: Vec::new(),
             accept_unproven_restore: false,
             fsync: Fsync::Always,
+            app_dir: None,
             metrics_apart: false,
             max_connections: CONNECTIONS_MAX,
             failed_logins_per_meet: FAILED_LOGINS_PER_MEET,

@@ -10,8 +10,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::{
-    App, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket,
-    state, updates, view_keys,
+    App, app_dir, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions,
+    socket, state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -22,6 +22,9 @@ pub const PATHS: &[&str] = &[
     "/overlays",
     "/feed/{file}",
     "/director",
+    "/app",
+    "/app/",
+    "/app/{path}",
     "/web/{path}",
     "/docs",
     "/problems/",
@@ -95,6 +98,9 @@ fn table() -> Router<Arc<App>> {
         .route("/overlays", get(pages::overlays))
         .route("/feed/{file}", get(feed::feed))
         .route("/director", get(pages::director))
+        .route("/app", get(app_dir::root))
+        .route("/app/", get(app_dir::page))
+        .route("/app/{*path}", get(app_dir::file))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))

@@ -9,6 +9,7 @@
     clippy::print_stderr
 )]
 
+mod app_dir;
 mod atomic;
 mod bounds;
 mod client;

@@ -66,6 +66,11 @@ pub(super) struct ServeArgs {
     #[serde(deserialize_with = "values::path_in_file")]
     server_key_file: Option<PathBuf>,
 
+    /// Serve the OpenLifter build in this folder at /app/, live: made with PUBLIC_URL=/app and REACT_APP_ROUTER_BASENAME=/app
+    #[arg(long, env = "LIFTRELAY_APP_DIR", value_name = "DIR", help_heading = "Files")]
+    #[serde(deserialize_with = "values::path_in_file")]
+    app_dir: Option<PathBuf>,
+
     /// Sync every commit to the disk; "never" is for benchmarks and loses acked updates in a power cut [default: always]
     #[arg(long, env = "LIFTRELAY_FSYNC", value_name = "WHEN", help_heading = "Files")]
     #[serde(deserialize_with = "values::choice_in_file")]
@@ -197,6 +202,7 @@ pub(super) struct Config {
     pub(super) data_dir: PathBuf,
     /// `None` for the default place, which depends on where the data folder really is.
     pub(super) server_key_file: Option<PathBuf>,
+    pub(super) app_dir: Option<PathBuf>,
     fsync: FsyncArg,
     create_key: Option<String>,
     pub(super) accept_unproven_restore: bool,
@@ -232,6 +238,7 @@ impl ServeArgs {
             ready_file: args.ready_file.or(file.ready_file),
             data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(default_data_dir),
             server_key_file: args.server_key_file.or(file.server_key_file),
+            app_dir: args.app_dir.or(file.app_dir),
             fsync: args.fsync.or(file.fsync).unwrap_or_default(),
             create_key: args.create_key.or(file.create_key),
             accept_unproven_restore: args.accept_unproven_restore || file.accept_unproven_restore,
@@ -274,6 +281,7 @@ impl Config {
             allow_origins: self.allow_origin.clone(),
             trusted_proxies: self.trusted_proxy.clone(),
             fsync: self.fsync(),
+            app_dir: self.app_dir.clone(),
             metrics_apart: self.metrics_listen.is_some(),
             max_connections: self.max_connections,
             failed_logins_per_meet: self.failed_logins_per_meet,

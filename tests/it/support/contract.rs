@@ -83,8 +83,10 @@ pub fn check(method: &Method, path: &str, status: StatusCode, headers: &HeaderMa
     let response = operation["responses"].get(status.as_str());
     let response = resolve(response.unwrap_or_else(|| panic!("openapi.yaml has no {status} for {method} {template}: {body}")));
     let Some(content) = response["content"].as_object() else { return };
-    let described =
-        content.get(media_type).unwrap_or_else(|| panic!("openapi.yaml has no {media_type:?} for {method} {template} {status}"));
+    let described = content
+        .get(media_type)
+        .or_else(|| content.get("*/*"))
+        .unwrap_or_else(|| panic!("openapi.yaml has no {media_type:?} for {method} {template} {status}"));
     if media_type.ends_with("json") {
         check_schema(&described["schema"], body, &format!("{method} {template} {status}"));
     }
