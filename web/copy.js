@@ -55,7 +55,8 @@ function copyBySelection(text, focus) {
   const area = element("textarea", { className: "unseen" });
   area.value = text;
   area.readOnly = true;
-  document.body.append(area);
+  // What is behind an open dialog cannot be selected.
+  (focus.closest("dialog") ?? document.body).append(area);
   area.select();
   try {
     return document.execCommand("copy");

@@ -2,7 +2,7 @@
 
 import { byId } from "../meet-page.js";
 import { download } from "../save.js";
-import { saying } from "./parts.js";
+import { saying } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 
