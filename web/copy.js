@@ -40,6 +40,7 @@ function lineItem({ title, note, command }) {
  */
 export async function copyText(text, focus) {
   try {
+    // eslint-disable-next-line no-restricted-properties -- where it is missing, the other way is taken
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
