@@ -2,7 +2,7 @@
 
 import { element } from "./board.js";
 import { write } from "./meet-page.js";
-import { aboutOf, messageOf, valueText } from "./parts.js";
+import { aboutOf, messageOf, valueAtText } from "./parts.js";
 
 /** @typedef {import("./client/liftrelay.d.ts").Json} Json */
 /** @typedef {import("./client/liftrelay.d.ts").Meet} Meet */
@@ -75,8 +75,8 @@ class ConflictList {
 
   /** @param {SetAside} setAside */
   #refusedItem({ number, edit, reason, standing }) {
-    const yours = edit.op === "remove" ? "removed" : valueText(edit.value);
-    const item = conflictItem(this.#meet, edit.key, yours, standing && { ...standing, text: valueText(standing.value) });
+    const yours = edit.op === "remove" ? "removed" : valueAtText(edit.key, edit.value);
+    const item = conflictItem(this.#meet, edit.key, yours, standing && { ...standing, text: valueAtText(standing.key, standing.value) });
     const { retry, drop } = this.#places.words;
     const retryButton = this.#button(item, retry, edit.key, () => this.#meet.retry(number));
     const dropButton = this.#button(item, drop, edit.key, () => this.#meet.drop(number));
@@ -86,7 +86,7 @@ class ConflictList {
 
   /** @param {Overruled} overruled */
   #overruledItem({ key, old, new: value, locationName, priority }) {
-    const item = conflictItem(this.#meet, key, valueText(old), { text: valueText(value), locationName, priority });
+    const item = conflictItem(this.#meet, key, valueAtText(key, old), { text: valueAtText(key, value), locationName, priority });
     const seen = this.#button(item, "Seen", key, async () => {
       item.remove();
       this.#count();

@@ -62,6 +62,18 @@ export function valueText(value) {
   return isWhole ? text : `${characters.slice(0, SHOWN_MAX - 1).join("")}…`;
 }
 
+const RESULTS = new Map([[1, "good lift"], [-1, "no lift"], [0, "not lifted yet"]]);
+
+/**
+ * A value as people know it from the field.
+ * @param {string} key
+ * @param {Json | undefined} value
+ */
+export function valueAtText(key, value) {
+  const isResult = /\.(squat|bench|deadlift)Status\[\d\]$/.test(key);
+  return (isResult && RESULTS.get(Number(value))) || valueText(value);
+}
+
 /**
  * The lifter whom a key is about, as far as `state` knows a name; else empty.
  * @param {Json} state

@@ -65,7 +65,8 @@ export class Live {
    * @param {Status} status
    */
   #stand(meet, status) {
-    const { state, text } = linkOf(status);
+    // What a browser says of a connection that is lost helps nobody; the notice does.
+    const { state, text } = linkOf({ ...status, why: "" });
     this.#at("link-state").dataset.state = state;
     write(this.#at("link-text"), text);
     const notice = [outOfSync(status), noticeOf(status)].filter(Boolean).join(" ");
@@ -78,6 +79,7 @@ export class Live {
     write(this.#at("pending"), String(status.pending));
     write(this.#at("transport"), transportOf(status));
     write(this.#at("viewers"), String(status.viewers));
+    this.#at("locations-note").hidden = status.link === "up";
     if (this.#shown === status.locations) return;
     this.#shown = status.locations;
     find(this.#root, "locations", HTMLTableElement).tBodies[0].replaceChildren(...status.locations.map(locationRow));

@@ -69,6 +69,7 @@ const conflicts = `
 const locations = `
   <section class="card" aria-labelledby="locations-title">
     <h2 id="locations-title">Who is here</h2>
+    <p id="locations-note" class="note" hidden>As last heard from the server.</p>
     <table id="locations">
       <thead><tr><th scope="col">Location</th><th scope="col" class="number">Priority</th><th scope="col">Link</th><th scope="col">Lag</th></tr></thead>
       <tbody></tbody>

@@ -38,6 +38,7 @@ class Tab {
   /** @param {LiveApp} app */
   constructor(app) {
     const host = document.createElement("div");
+    host.id = "liftrelay-live";
     for (const name of KEYS) host.addEventListener(name, (event) => event.stopPropagation());
     this.#app = app;
     this.#root = host.attachShadow({ mode: "open" });

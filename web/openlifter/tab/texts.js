@@ -40,18 +40,13 @@ export function entryText(title, status) {
 
 /** Where others see another meet than this browser does, and why; else empty. @param {Status} status */
 export function outOfSync({ link, why, pending, lastNumber, head, meet }) {
-  const kept = pending > 0 ? ` ${counted(pending, "change")} made here ${pending === 1 ? "is" : "are"} kept in this browser and sent as soon as it is back.` : "";
+  const kept = pending > 0 ? ` ${counted(pending, "change")} made here ${pending === 1 ? "is" : "are"} kept in this browser and sent as soon as there is one.` : "";
   if (link === "refused") return `The session has ended, so nothing comes or goes.${kept && ` ${counted(pending, "change")} made here wait in this browser.`} Join again with the password.`;
-  if (link === "broken") return `This browser cannot keep changes any more${because(why)}. Save the meet as a file, free some space, and load the page anew.`;
-  if (link === "down" || link === "connecting") return `Out of sync: there is no connection to the server${because(why)}. Go on working.${kept} What others do shows here then.`;
+  if (link === "broken") return `This browser cannot keep changes any more${why && ` (${why})`}. Save the meet as a file, free some space, and load the page anew.`;
+  if (link === "down" || link === "connecting") return `Out of sync: there is no connection to the server. Go on working.${kept} What others do shows here when it is back.`;
   if (meet === "finished") return pending > 0 ? `The meet was finished; ${counted(pending, "change")} made here will not be taken any more.` : "";
   if (meet === "recovering") return "The server is taking the meet back from the browsers that have it. Go on working; this takes some seconds.";
   return head > lastNumber ? `Catching up: ${counted(head - lastNumber, "update")} to come.` : "";
-}
-
-/** @param {string} why */
-function because(why) {
-  return why ? ` (${why})` : "";
 }
 
 /** What to do about errors, by code. @type {Record<string, string>} */
