@@ -297,6 +297,13 @@ test("an address for overlays shows the meet, and results are published", { skip
   await page.click("#overlays [type=submit]");
   const address = await page.inputValue("#overlay-addresses .address:nth-of-type(1) input");
   assert.match(address, /\/overlays\?meet=\d{9}.*#key=lrv_/);
+  // Halls have no certificates, and browsers no clipboard without one.
+  await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+  await page.click("#overlay-addresses .address:nth-of-type(1) button");
+  await says(page, "#overlay-addresses .address:nth-of-type(1) button", "Copied");
+  await page.focus("#publish [name=returnEmail]");
+  await page.keyboard.press("Control+v");
+  assert.equal(await page.inputValue("#publish [name=returnEmail]"), address);
   const viewer = await browser.newPage();
   await viewer.goto(await page.inputValue("#overlay-addresses .address:nth-of-type(2) input"));
   await viewer.waitForSelector("text=Ada");
