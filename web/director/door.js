@@ -4,8 +4,8 @@ import { element } from "../board.js";
 import { createMeet, joinMeet, savedMeets } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
 import { NewLocations } from "../new-locations.js";
-import { editsOf } from "./openlifter.js";
 import { grouped, onSubmit, textOf } from "../parts.js";
+import { editsOf } from "./openlifter.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Edit} Edit */
 /** @typedef {import("../client/liftrelay.d.ts").Saved} Saved */
