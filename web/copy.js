@@ -40,6 +40,7 @@ function lineItem({ title, note, command }) {
  */
 export async function copyText(text, focus) {
   try {
+    // eslint-disable-next-line no-restricted-properties -- where it is missing, the other way is taken
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
@@ -55,7 +56,8 @@ function copyBySelection(text, focus) {
   const area = element("textarea", { className: "unseen" });
   area.value = text;
   area.readOnly = true;
-  document.body.append(area);
+  // What is behind an open dialog cannot be selected.
+  (focus.closest("dialog") ?? document.body).append(area);
   area.select();
   try {
     return document.execCommand("copy");

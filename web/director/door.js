@@ -3,20 +3,27 @@
 import { element } from "../board.js";
 import { createMeet, joinMeet, savedMeets } from "../client/liftrelay.js";
 import { byId } from "../meet-page.js";
-import { NewLocations } from "./locations.js";
+import { NewLocations } from "../new-locations.js";
+import { grouped, onSubmit, textOf } from "../parts.js";
 import { editsOf } from "./openlifter.js";
-import { grouped, onSubmit, textOf } from "./parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Edit} Edit */
 /** @typedef {import("../client/liftrelay.d.ts").Saved} Saved */
 /** @typedef {import("../client/liftrelay.d.ts").Session} Session */
 /** @typedef {(meet: Session | Saved, password?: string, edits?: Edit[]) => Promise<void>} Enter */
 
+/** The director decides in the end; what happens on the platform counts more than what the desk knows. */
+const USUAL = [
+  { locationName: "director", priority: 30 },
+  { locationName: "platform 1", priority: 20 },
+  { locationName: "weigh-in desk", priority: 10 },
+];
+
 export class Door {
   #place = byId("door", HTMLElement);
   #open = byId("open", HTMLFormElement);
   #create = byId("create", HTMLFormElement);
-  #locations = new NewLocations(byId("locations-new", HTMLElement), byId("add-location", HTMLElement));
+  #locations = new NewLocations(byId("locations-new", HTMLElement), byId("add-location", HTMLElement), USUAL);
   #enter;
 
   /** @param {Enter} enter goes into a meet; with `edits`, they are its first commit */

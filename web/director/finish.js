@@ -1,7 +1,7 @@
 // The end of a meet. There is no way back, so it takes the meet's id.
 
 import { byId } from "../meet-page.js";
-import { onSubmit, textOf } from "./parts.js";
+import { onSubmit, textOf } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 

@@ -1,15 +1,13 @@
 // View keys: what they are for, and the addresses of those that were made here.
 
+import { addressLine } from "../address-line.js";
 import { element } from "../board.js";
-import { copyText } from "../copy.js";
 import { byId } from "../meet-page.js";
-import { onSubmit, saying, textOf, timeText } from "./parts.js";
+import { onSubmit, saying, textOf, timeText } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {{ keyId: string, label: string, createdAt: string, expiresAt: string | null }} Key */
 /** @typedef {{ events: string, state: string, overlay: string }} Addresses */
-
-const SAID_MS = 2000;
 
 export class KeyList {
   #list = byId("keys", HTMLElement);
@@ -95,29 +93,4 @@ export class KeyList {
     });
     return button;
   }
-}
-
-/**
- * @param {string} name
- * @param {string} label of the key
- * @param {string} path
- */
-function addressLine(name, label, path) {
-  const field = element("input");
-  Object.assign(field, { readOnly: true, value: new URL(path, location.origin).href, id: `address-${name}-${path}` });
-  const title = element("label", { text: name });
-  title.htmlFor = field.id;
-  const copy = element("button", { text: "Copy" });
-  copy.type = "button";
-  copy.setAttribute("aria-label", `Copy the ${name.toLowerCase()} address of ${label}`);
-  copy.addEventListener("click", async () => {
-    const copied = await copyText(field.value, copy);
-    if (!copied) field.select();
-    copy.textContent = copied ? "Copied" : "Press Ctrl+C";
-    setTimeout(() => (copy.textContent = "Copy"), SAID_MS);
-  });
-  const open = element("a", { text: "Open" });
-  Object.assign(open, { href: field.value, target: "_blank", rel: "noreferrer" });
-  open.setAttribute("aria-label", `Open the ${name.toLowerCase()} of ${label}`);
-  return element("div", { className: "address" }, title, field, copy, open);
 }

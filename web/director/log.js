@@ -2,7 +2,7 @@
 
 import { element } from "../board.js";
 import { byId, write } from "../meet-page.js";
-import { lifterOf, timeText, valueText } from "./parts.js";
+import { lifterOf, timeText, valueText } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Entry} Entry */
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */

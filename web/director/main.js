@@ -1,14 +1,14 @@
 // The director's page: a meet without OpenLifter. The address says which meet is open; what opens it is in the client's store.
 
 import { openMeet } from "../client/liftrelay.js";
+import { showConflicts } from "../conflicts.js";
 import { byId } from "../meet-page.js";
-import { showConflicts } from "./conflicts.js";
+import { saying } from "../parts.js";
+import { Publishing } from "../publishing.js";
 import { Door } from "./door.js";
 import { Finish } from "./finish.js";
 import { KeyList } from "./keys.js";
 import { LogList } from "./log.js";
-import { saying } from "./parts.js";
-import { Publishing } from "./publishing.js";
 import { showSaving } from "./saving.js";
 import { showStanding } from "./standing.js";
 import { TimeTravel } from "./travel.js";
@@ -20,7 +20,15 @@ const place = byId("meet", HTMLElement);
 const door = new Door(enter);
 const log = new LogList((number) => travel.look(number));
 const keys = new KeyList();
-const publishing = new Publishing();
+const publishing = new Publishing(byId("publish", HTMLFormElement), byId("publishes", HTMLElement), byId("publishes-said", HTMLElement));
+const conflicts = {
+  title: byId("conflicts-title", HTMLElement),
+  count: byId("conflicts-count", HTMLElement),
+  none: byId("no-conflicts", HTMLElement),
+  refused: byId("conflicts", HTMLElement),
+  overruled: byId("overruled", HTMLElement),
+  words: { retry: "Retry", drop: "Drop" },
+};
 const finish = new Finish();
 const travel = new TimeTravel((number) => log.timeOf(number));
 /** @type {Meet | null} */
@@ -44,7 +52,7 @@ async function show(opened) {
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
   stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened));
-  stops.push(showConflicts(opened), publishing.show(opened), finish.show(opened));
+  stops.push(showConflicts(opened, conflicts), publishing.show(opened), finish.show(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.
   const { meetName = "" } = /** @type {any} */ (await opened.call("GET", "").catch(() => ({})));

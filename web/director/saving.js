@@ -1,8 +1,8 @@
 // What the meet is, as files.
 
 import { byId } from "../meet-page.js";
+import { saying } from "../parts.js";
 import { download } from "../save.js";
-import { saying } from "./parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 

@@ -1,20 +1,13 @@
 // How the meet stands: the link, who is there and how far behind.
 
-import { element } from "../board.js";
 import { byId, write } from "../meet-page.js";
 import { meetNameOf } from "../meet-view.js";
-import { grouped, timeText } from "./parts.js";
+import { grouped } from "../parts.js";
+import { linkOf, locationRow, noticeOf, transportOf } from "../standing.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {import("../client/liftrelay.d.ts").OnlineLocation} OnlineLocation */
 /** @typedef {import("../client/liftrelay.d.ts").Status} Status */
-
-const TRANSPORTS = { websocket: "WebSocket", sse: "SSE", ndjson: "NDJSON", "long-poll": "long-poll", "short-poll": "short poll" };
-const STORAGES = {
-  indexeddb: "",
-  localstorage: "This browser keeps edits in a small store only; do not close it while edits are pending.",
-  memory: "This browser keeps nothing: edits that are pending are lost when it is closed.",
-};
 
 const page = {
   name: byId("meet-name", HTMLElement),
@@ -57,36 +50,18 @@ function showFacts(meet, meetName, status) {
   const { state, text } = linkOf(status);
   page.link.dataset.state = state;
   write(page.linkText, text);
-  const notice = status.rebuilding ? "The server has another history of this meet; it is being read." : STORAGES[status.storage];
+  const notice = noticeOf(status);
   page.notice.hidden = notice === "";
   write(page.notice, notice);
   write(page.id, grouped(meet.identity.meetId));
   write(page.here, `${meet.identity.locationName} (${meet.identity.priority})`);
   write(page.number, status.head > status.lastNumber ? `${status.lastNumber} of ${status.head}` : String(status.lastNumber));
   write(page.pending, String(status.pending));
-  write(page.transport, status.link === "up" ? TRANSPORTS[status.transport] : "–");
+  write(page.transport, transportOf(status));
   write(page.viewers, String(status.viewers));
-}
-
-/** @param {Status} status */
-function linkOf({ link, why, meet }) {
-  const because = why ? `: ${why}` : "";
-  if (link === "up" && meet === "finished") return { state: "finished", text: "finished" };
-  if (link === "up") return meet === "recovering" ? { state: "connecting", text: "the server is recovering the meet" } : { state: "live", text: "live" };
-  if (link === "refused") return { state: "refused", text: `the session has ended${because}` };
-  if (link === "broken") return { state: "refused", text: `edits cannot be kept any more${because}` };
-  return { state: "connecting", text: link === "down" ? `reconnecting${because}` : link };
 }
 
 /** @param {OnlineLocation[]} locations */
 function showLocations(locations) {
-  const rows = locations.map(({ locationName, priority, online, lastSeenAt, behindBy }) => {
-    const name = element("th", { text: locationName });
-    name.scope = "row";
-    const seen = lastSeenAt ? `last seen ${timeText(lastSeenAt)}` : "not yet here";
-    const link = element("td", { className: online ? "online" : "away", text: online ? "online" : seen });
-    const lag = behindBy === null || behindBy === undefined ? "–" : behindBy === 0 ? "none" : `${behindBy} behind`;
-    return element("tr", {}, name, element("td", { className: "number", text: String(priority) }), link, element("td", { text: lag }));
-  });
-  page.locations.tBodies[0].replaceChildren(...rows);
+  page.locations.tBodies[0].replaceChildren(...locations.map(locationRow));
 }

@@ -4,8 +4,8 @@ import { BoardTable } from "../board.js";
 import { byId, write } from "../meet-page.js";
 import { adopt } from "../meet-state.js";
 import { boardOf } from "../meet-view.js";
+import { messageOf, onSubmit, timeText } from "../parts.js";
 import { download } from "../save.js";
-import { messageOf, onSubmit, timeText } from "./parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 

@@ -2,12 +2,14 @@
 
 import { createMeet, joinMeet, openMeet, savedMeets } from "../client/liftrelay.js";
 import { meetKey } from "../client/names.js";
+import { download } from "../save.js";
 import { Binding } from "./binding.js";
 import { watchTyping } from "./typing.js";
 
 /** @typedef {import("./binding.js").Store} Store */
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {{ platform?: number | null }} Own whose display this browser publishes, if any */
+/** @typedef {{ agree?: (question: string) => Promise<boolean> }} Agree how a person is asked; by the browser itself, if left out */
 
 const MEMORY = "liftrelay-openlifter";
 const SERVER = new URL(import.meta.url).origin;
@@ -18,6 +20,10 @@ export class LiveApp {
   #binding;
   /** @type {Meet | null} */
   meet = null;
+  /** Whose display this browser publishes, if any. @type {number | null} */
+  platform = null;
+  /** @type {Set<(meet: Meet | null) => void>} */
+  #listeners = new Set();
   /** Waits for the autosave. */
   #rehydrate = () => {};
 
@@ -40,6 +46,16 @@ export class LiveApp {
   }
 
   /**
+   * Calls `listener` with the meet now and whenever it is another one or none. Gives the way to stop it.
+   * @param {(meet: Meet | null) => void} listener
+   */
+  subscribe(listener) {
+    this.#listeners.add(listener);
+    listener(this.meet);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /**
    * Makes a meet of what is here.
    * @param {Omit<import("../client/liftrelay.d.ts").CreateOptions, "server"> & Own} options
    */
@@ -53,10 +69,10 @@ export class LiveApp {
 
   /**
    * Takes a meet in place of what is here, once a person agreed and what is here is saved. Null where they did not.
-   * @param {Omit<import("../client/liftrelay.d.ts").JoinOptions, "server"> & Own} options
+   * @param {Omit<import("../client/liftrelay.d.ts").JoinOptions, "server"> & Own & Agree} options
    */
-  async join({ platform = null, ...options }) {
-    if (!confirm(REPLACE)) return null;
+  async join({ platform = null, agree = async (question) => confirm(question), ...options }) {
+    if (!(await agree(REPLACE))) return null;
     const session = await joinMeet({ ...options, server: SERVER });
     saveBackup(this.#store.getState());
     const meet = await openMeet(session, options);
@@ -71,16 +87,18 @@ export class LiveApp {
     const saved = last.meetId && (await savedMeets()).find((meet) => meetKey(meet) === meetKey(last));
     if (!saved) return;
     await this.#rehydrated();
-    this.meet = await openMeet(saved);
-    this.#binding.follow(this.meet, platform);
+    const meet = await openMeet(saved);
+    this.#binding.follow(meet, platform);
+    this.#show(meet, platform);
   }
 
   /** What is here stays here, and goes its own way. */
   async leave() {
     this.#binding.release();
     localStorage.removeItem(MEMORY);
-    await this.meet?.leave();
-    this.meet = null;
+    const left = this.meet;
+    this.#show(null, null);
+    await left?.leave();
   }
 
   /**
@@ -90,10 +108,20 @@ export class LiveApp {
    */
   #keep(meet, platform) {
     this.meet?.close();
-    this.meet = meet;
     const { server, meetId, locationName } = meet.identity;
     localStorage.setItem(MEMORY, JSON.stringify({ server, meetId, locationName, platform }));
+    this.#show(meet, platform);
     return meet;
+  }
+
+  /**
+   * @param {Meet | null} meet
+   * @param {number | null} platform
+   */
+  #show(meet, platform) {
+    this.meet = meet;
+    this.platform = platform;
+    for (const listener of this.#listeners) listener(meet);
   }
 
   /** OpenLifter reads its autosave after its store is made; before that, the store has nothing to compare with. */
@@ -110,10 +138,6 @@ export class LiveApp {
  * @param {import("./shape.js").OpenLifterState} state
  */
 function saveBackup(state) {
-  const link = document.createElement("a");
-  const url = URL.createObjectURL(new Blob([JSON.stringify(state)], { type: "application/json" }));
-  link.href = url;
-  link.download = `${(state.meet.name || "meet").replace(/[^\p{L}\p{N} ._-]/gu, "-")} before joining.openlifter`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 60000);
+  const name = `${(state.meet.name || "meet").replace(/[^\p{L}\p{N} ._-]/gu, "-")} before joining.openlifter`;
+  download(name, "application/json", JSON.stringify(state));
 }

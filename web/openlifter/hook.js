@@ -36,7 +36,8 @@
     const { LiveApp } = await import(new URL("app.js", own).href);
     const app = new LiveApp(made);
     perform = (action, next) => app.perform(action, next);
-    await app.resume();
+    const { addTab } = await import(new URL("tab/tab.js", own).href);
+    await addTab(app);
     return app;
   });
 })();

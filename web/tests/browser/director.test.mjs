@@ -6,7 +6,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { Way } from "../client/way.mjs";
-import { launch, link, newPage, skip } from "./browser.mjs";
+import { flaws, launch, link, newPage, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -385,35 +385,6 @@ test("a meet is made by keyboard alone", slow, async () => {
   assert.equal(await page.evaluate(() => document.activeElement?.id), "meet-name");
   await page.close();
 });
-
-/** Texts that are hard to read, controls without a name, and what sticks out to the right. */
-function flaws() {
-  const channels = (/** @type {string} */ color) => (color.match(/[\d.]+/g) ?? []).map(Number);
-  const luminance = (/** @type {number[]} */ [r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((part) => (part / 255 <= 0.04045 ? part / 255 / 12.92 : ((part / 255 + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
-  };
-  const ground = (/** @type {Element | null} */ of) => {
-    for (let at = of; at; at = at.parentElement) {
-      const color = channels(getComputedStyle(at).backgroundColor);
-      if (color[3] !== 0) return color;
-    }
-    return [255, 255, 255];
-  };
-  const isSeen = (/** @type {Element} */ one) => one.getClientRects().length > 0 && !one.classList.contains("unseen");
-  const all = [...document.body.querySelectorAll("*")].filter(isSeen);
-  const hasText = (/** @type {Element} */ one) => one.matches("input") || [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
-  const faint = all.filter(hasText).flatMap((one) => {
-    if (one.matches(":disabled")) return [];
-    const [light, dark] = [channels(getComputedStyle(one).color), ground(one)].map(luminance).sort((a, b) => b - a);
-    const ratio = (light + 0.05) / (dark + 0.05);
-    return ratio < 4.5 ? [`${one.tagName}.${one.className} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
-  });
-  const controls = /** @type {HTMLInputElement[]} */ (all.filter((one) => one.matches("input, button, a[href]")));
-  const nameless = controls.filter((one) => !one.getAttribute("aria-label") && !one.labels?.length && !one.textContent?.trim()).map((one) => one.outerHTML);
-  const sticksOut = document.documentElement.scrollWidth > innerWidth ? [`${document.documentElement.scrollWidth} px wide`] : [];
-  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut] };
-}
 
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`the page is legible and fits a phone, ${colorScheme}`, slow, async () => {

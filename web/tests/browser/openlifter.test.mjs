@@ -7,13 +7,12 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import { launch, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
+import { becomes, newLifter, openLifter, ready, shows, state, type } from "./standin.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
 const password = "ten characters";
 const locations = [{ locationName: "platform 1", priority: 2 }, { locationName: "desk", priority: 1 }];
-const STANDIN = new URL("../standin/", import.meta.url);
-const PATIENCE_MS = 20000;
 
 /** @type {import("playwright-core").Browser} */
 let browser;
@@ -37,51 +36,6 @@ afterEach(async () => {
   await server?.remove();
 });
 
-/** A browser of its own with OpenLifter in it, or with a fork. `says` is what its person answers to questions, `asked` what was asked. */
-async function openLifter(file = "") {
-  const context = await browser.newContext();
-  contexts.push(context);
-  await context.route("**/app/*", async (route) => {
-    const name = new URL(route.request().url()).pathname.slice("/app/".length) || "index.html";
-    const contentType = name.endsWith(".html") ? "text/html" : "text/javascript";
-    await route.fulfill({ contentType, body: await readFile(new URL(name, STANDIN), "utf8") });
-  });
-  const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
-  page.on("pageerror", (error) => assert.fail(error));
-  const person = { says: true, asked: /** @type {string[]} */ ([]) };
-  page.on("dialog", async (dialog) => {
-    person.asked.push(dialog.message());
-    await (person.says ? dialog.accept() : dialog.dismiss());
-  });
-  await page.goto(`${server.origin}/app/${file}`);
-  await ready(page);
-  return { page, person };
-}
-
-/** @param {Page} page */
-const ready = async (page) => {
-  await page.waitForFunction(() => globalThis.store?.getState()._persist?.rehydrated);
-  await page.evaluate(() => liftrelayLive.then(() => undefined));
-};
-
-/** Reads the store. @template T @param {Page} page @param {(state: any) => T} look @returns {Promise<T>} */
-const state = async (page, look) => look(await page.evaluate(() => JSON.parse(JSON.stringify(store.getState()))));
-
-/** Waits until the store shows what is wanted. @param {Page} page @param {(state: any) => unknown} look @param {unknown} wanted */
-const shows = (page, look, wanted) => becomes(() => state(page, look), wanted);
-
-/** @param {() => Promise<unknown>} read @param {unknown} wanted */
-async function becomes(read, wanted) {
-  const until = Date.now() + PATIENCE_MS;
-  let seen = await read();
-  while (JSON.stringify(seen) !== JSON.stringify(wanted) && Date.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    seen = await read();
-  }
-  assert.deepEqual(seen, wanted);
-}
-
 /** Nothing is under way any more in these pages. @param {Page[]} pages */
 async function settled(...pages) {
   for (const page of pages) await page.evaluate(async () => (await liftrelayLive).meet.settled());
@@ -95,25 +49,16 @@ const goLive = (page, platform = 1) =>
 const join = (page, meetId) =>
   page.evaluate(async (options) => (await (await liftrelayLive).join(options)) !== null, { meetId, password, locationName: "desk" });
 
-/** @param {Page} page @param {string} name */
-async function newLifter(page, name) {
-  const before = await state(page, ({ registration }) => registration.nextEntryId);
-  await page.click("#new-lifter");
-  await type(page, `#name-${before}`, name);
-  return before;
-}
-
-/** As a person does. @param {Page} page @param {string} box @param {string} text */
-async function type(page, box, text) {
-  await page.click(box);
-  await page.keyboard.press("Control+a");
-  await page.keyboard.type(text);
-  await page.keyboard.press("Enter");
+/** @param {string} [file] */
+async function open(file) {
+  const opened = await openLifter(browser, server, file);
+  contexts.push(opened.context);
+  return opened;
 }
 
 /** One on platform 1 that went live with two lifters, one at the desk that joined. */
 async function twoBrowsers() {
-  const [platform, desk] = [await openLifter(), await openLifter()];
+  const [platform, desk] = [await open(), await open()];
   await type(platform.page, "#meet-name", "Cup");
   for (const name of ["Ada", "Bo"]) await newLifter(platform.page, name);
   const meetId = await goLive(platform.page);
@@ -181,7 +126,7 @@ test("a replacement of the whole meet is asked for while live", { skip }, async 
 
 test("joining asks first, keeps a file of what was here, and a no changes nothing", { skip }, async () => {
   const { meetId } = await twoBrowsers();
-  const late = await openLifter();
+  const late = await open();
   await type(late.page, "#meet-name", "Mine");
   late.person.says = false;
   assert.equal(await join(late.page, meetId), false);
@@ -240,7 +185,7 @@ test("after leaving, each goes its own way", { skip }, async () => {
 
 test("a fork with the middleware is on the same meet, and goes on after it was loaded anew", { skip }, async () => {
   const { platform, meetId } = await twoBrowsers();
-  const fork = await openLifter("fork.html");
+  const fork = await open("fork.html");
   assert.equal(await join(fork.page, meetId), true);
   await shows(fork.page, names, ["Ada", "Bo"]);
   await type(fork.page, "#squat-5000-0", "120");

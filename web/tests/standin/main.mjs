@@ -38,9 +38,10 @@ const applied = (middleware) => (/** @type {any} */ create) => (/** @type {any[]
 /** What a fork does in place of loading the hook. */
 async function forked() {
   const { liveMiddleware } = await import(`${location.origin}/web/openlifter/middleware.js`);
+  const { addTab } = await import(`${location.origin}/web/openlifter/tab/tab.js`);
   const { middleware, live } = liveMiddleware();
   page.liftrelayLive = live.then(async (/** @type {any} */ app) => {
-    await app.resume();
+    await addTab(app);
     return app;
   });
   return (/** @type {any} */ create) => thunks(applied(middleware)(create));

@@ -1,10 +1,9 @@
 // Results on their way out, and how far they have got.
 
-import { element } from "../board.js";
-import { byId } from "../meet-page.js";
+import { element } from "./board.js";
 import { messageOf, onSubmit, saying, textOf, timeText } from "./parts.js";
 
-/** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
+/** @typedef {import("./client/liftrelay.d.ts").Meet} Meet */
 
 /**
  * @typedef {object} Publish
@@ -22,14 +21,22 @@ const STATUSES = { queued: "queued", "handed-over": "handed over", failed: "fail
 const LOOK_MS = 5000;
 
 export class Publishing {
-  #form = byId("publish", HTMLFormElement);
-  #list = byId("publishes", HTMLElement);
-  #said = byId("publishes-said", HTMLElement);
+  #list;
+  #said;
+  #form;
   /** @type {Meet | null} */
   #meet = null;
   #timer = 0;
 
-  constructor() {
+  /**
+   * @param {HTMLFormElement} form with `file` and `returnEmail`
+   * @param {HTMLElement} list of what was published
+   * @param {HTMLElement} said
+   */
+  constructor(form, list, said) {
+    this.#form = form;
+    this.#list = list;
+    this.#said = said;
     onSubmit(this.#form, (data) => this.#publish(data));
   }
 

@@ -1,8 +1,8 @@
-// What the parts of the page have in common. Whatever comes from a meet goes in as text, never as markup.
+// What the parts of pages that edit a meet have in common. Whatever comes from a meet goes in as text, never as markup.
 
-import { parseKey, valueAt } from "../meet-state.js";
+import { parseKey, valueAt } from "./meet-state.js";
 
-/** @typedef {import("../client/liftrelay.d.ts").Json} Json */
+/** @typedef {import("./client/liftrelay.d.ts").Json} Json */
 
 const SHOWN_MAX = 100;
 
@@ -62,6 +62,18 @@ export function valueText(value) {
   return isWhole ? text : `${characters.slice(0, SHOWN_MAX - 1).join("")}…`;
 }
 
+const RESULTS = new Map([[1, "good lift"], [-1, "no lift"], [0, "not lifted yet"]]);
+
+/**
+ * A value as people know it from the field.
+ * @param {string} key
+ * @param {Json | undefined} value
+ */
+export function valueAtText(key, value) {
+  const isResult = /\.(squat|bench|deadlift)Status\[\d\]$/.test(key);
+  return (isResult && RESULTS.get(Number(value))) || valueText(value);
+}
+
 /**
  * The lifter whom a key is about, as far as `state` knows a name; else empty.
  * @param {Json} state
@@ -73,6 +85,29 @@ export function lifterOf(state, key) {
   if (registration !== "registration" || entries !== "entries" || id === undefined) return "";
   const name = valueAt(state, registration, entries, id, "name");
   return typeof name === "string" ? name : "";
+}
+
+/**
+ * What a key is about, for a person: whose and which field.
+ * @param {Json} state
+ * @param {string} key
+ */
+export function aboutOf(state, key) {
+  const path = parseKey(key) ?? [];
+  const isLifters = path[0] === "registration" && path[1] === "entries" && path.length > 2;
+  if (!isLifters) return [path[0] === "meet" && path.length > 1 ? "meet" : "", ...path.slice(path[0] === "meet" ? 1 : 0).map(wordsOf)].join(" ").trim();
+  const lifter = lifterOf(state, key) || `lifter ${path[2]}`;
+  const [name, index] = [path[3], path[4]];
+  if (name === undefined) return `${lifter}, the whole lifter`;
+  const attempt = /^(squat|bench|deadlift)(Kg|Status)$/.exec(name);
+  if (!attempt) return `${lifter}, ${path.slice(3).map(wordsOf).join(" ")}`;
+  const which = index === undefined ? "attempts" : `attempt ${Number(index) + 1}`;
+  return `${lifter}, ${attempt[1]} ${which}, ${attempt[2] === "Kg" ? "weight in kg" : "result"}`;
+}
+
+/** A field's name as people write it: `bodyweightKg` is `bodyweight kg`. @param {string} name */
+function wordsOf(name) {
+  return name.replace(/([a-z0-9])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`);
 }
 
 /** The time of day, or the date too where it is another day. @param {string} at */

@@ -1,29 +1,26 @@
 // The locations of a meet that is being made: a row each.
 
-import { element } from "../board.js";
+import { element } from "./board.js";
 
-/** @typedef {import("../client/liftrelay.d.ts").Location} Location */
+/** @typedef {import("./client/liftrelay.d.ts").Location} Location */
 
-/** The director decides in the end; what happens on the platform counts more than what the desk knows. */
-const USUAL = [
-  { locationName: "director", priority: 30 },
-  { locationName: "platform 1", priority: 20 },
-  { locationName: "weigh-in desk", priority: 10 },
-];
 const LOCATIONS_MAX = 64;
 const PRIORITY_NEW = 20;
 
 export class NewLocations {
   #list;
   #add;
+  #usual;
 
   /**
    * @param {HTMLElement} list
    * @param {HTMLElement} add
+   * @param {Location[]} usual what is proposed; this browser is the first
    */
-  constructor(list, add) {
+  constructor(list, add, usual) {
     this.#list = list;
     this.#add = add;
+    this.#usual = usual;
     add.addEventListener("click", () => {
       const row = this.#row({ locationName: "", priority: PRIORITY_NEW });
       this.#list.append(row);
@@ -34,7 +31,7 @@ export class NewLocations {
   }
 
   reset() {
-    this.#list.replaceChildren(...USUAL.map((location) => this.#row(location)));
+    this.#list.replaceChildren(...this.#usual.map((location) => this.#row(location)));
     this.#chooseFirst();
     this.#count();
   }
