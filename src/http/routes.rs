@@ -17,6 +17,7 @@ use super::{
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
 pub const PATHS: &[&str] = &[
     "/",
+    "/demo",
     "/overlay/",
     "/overlay/{element}",
     "/overlays",
@@ -89,12 +90,13 @@ fn operators() -> Router<Arc<App>> {
 
 fn table() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(pages::start))
+        .route("/", get(pages::director))
+        .route("/demo", get(pages::demo))
         .route("/overlay/", get(pages::overlay))
         .route("/overlay/{element}", get(pages::element))
         .route("/overlays", get(pages::overlays))
         .route("/feed/{file}", get(feed::feed))
-        .route("/director", get(pages::director))
+        .route("/director", get(pages::to_director))
         .route("/web/{*path}", get(pages::asset))
         .route("/docs", get(pages::docs))
         .route("/problems/", get(problems::all))

@@ -12,6 +12,12 @@ import { grouped, onSubmit, textOf } from "./parts.js";
 /** @typedef {import("../client/liftrelay.d.ts").Session} Session */
 /** @typedef {(meet: Session | Saved, password?: string, edits?: Edit[]) => Promise<void>} Enter */
 
+/** Offers the demo meet where the server runs one. */
+async function showDemo() {
+  const isOn = await fetch("/v1/demo", { cache: "no-store" }).then(({ ok }) => ok, () => false);
+  byId("demo", HTMLElement).hidden = !isOn;
+}
+
 export class Door {
   #place = byId("door", HTMLElement);
   #open = byId("open", HTMLFormElement);
@@ -32,6 +38,7 @@ export class Door {
    */
   async show(wanted, why = "") {
     this.#place.hidden = false;
+    void showDemo();
     await this.#list();
     const said = /** @type {HTMLElement} */ (this.#open.querySelector(".said"));
     said.classList.toggle("bad", why !== "");

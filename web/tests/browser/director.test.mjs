@@ -30,7 +30,7 @@ after(async () => {
   await server.remove();
 });
 
-const address = () => `${server.origin.replace("127.0.0.1", "hall.test")}/director`;
+const address = () => `${server.origin.replace("127.0.0.1", "hall.test")}/`;
 
 /** A browser of its own on the page. */
 async function newDirector() {
@@ -76,12 +76,13 @@ const edit = (page, key, value) =>
 /** Complaints but for the answers that a test asked for. @param {string[]} complaints @param {RegExp} [expected] */
 const others = (complaints, expected = /^$/) => complaints.filter((text) => !expected.test(text));
 
-test("the start page leads here", slow, async () => {
-  const { page, complaints } = await newPage(browser);
-  await page.goto(server.origin);
-  await page.click("text=Director");
-  await page.waitForSelector("#create");
-  assert.deepEqual(others(complaints, /\/v1\/demo/), []);
+test("a bookmark of where the page was leads to it, with its meet", slow, async () => {
+  const { page } = await newPage(browser);
+  await page.goto(`${server.origin}/director#meet=123456789&location=desk`);
+  await shows(page, "#open .said", "password");
+  assert.equal(new URL(page.url()).pathname, "/");
+  assert.equal(await page.inputValue("#open [name=meetId]"), "123-456-789");
+  assert.ok(await page.isHidden("#demo"), "no demo meet is on");
   await page.close();
 });
 
