@@ -256,6 +256,24 @@ test("state and log are files to keep", slow, async () => {
   await page.close();
 });
 
+test("results are computed, saved as a file, and published as that", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  await page.waitForFunction(() => Number(document.getElementById("number")?.textContent) > 36);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click("#save-results")]);
+  assert.match(file.suggestedFilename(), new RegExp(`^meet-${meet}-results-\\d+\\.opl\\.csv$`));
+  const lines = (await readFile(await file.path(), "utf8")).split("\n");
+  assert.equal(lines.length, (await readFile(RESULTS, "utf8")).split("\n").length);
+  assert.match(lines[6], /^1,Ada Ashdown,F,21,USA,FL,Sleeves,F_JR_A,105,110,-120,,110,/);
+  await page.setInputFiles("#publish [name=file]", await file.path());
+  await page.fill("#publish [name=returnEmail]", "director@example.org");
+  await page.press("#publish [name=returnEmail]", "Enter");
+  await shows(page, "#publishes > li", "handed over");
+  await shows(page, "#publishes > li", "36 lifters");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("a view key is made, opens an overlay, and is deleted", slow, async () => {
   const { page, complaints } = await newDirector();
   const meet = await create(page, { file: FILE });
