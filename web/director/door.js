@@ -24,10 +24,15 @@ export class Door {
   #create = byId("create", HTMLFormElement);
   #locations = new NewLocations(byId("locations-new", HTMLElement), byId("add-location", HTMLElement));
   #enter;
+  #made;
 
-  /** @param {Enter} enter goes into a meet; with `edits`, they are its first commit */
-  constructor(enter) {
+  /**
+   * @param {Enter} enter goes into a meet; with `edits`, they are its first commit
+   * @param {() => Promise<void>} made is called in a meet that was just made
+   */
+  constructor(enter, made) {
     this.#enter = enter;
+    this.#made = made;
     onSubmit(this.#open, (data) => this.#openOne(data));
     onSubmit(this.#create, (data) => this.#createOne(data));
   }
@@ -96,5 +101,6 @@ export class Door {
       throw error;
     });
     await this.#enter(session, password, edits);
+    await this.#made();
   }
 }
