@@ -70,8 +70,8 @@ impl Greeting<'_> {
     fn next_step(&self) -> String {
         let first = self.url();
         match self.config.demo_speed() {
-            Some(_) => format!("a demo meet is on: open {first}/ in a browser, or run  curl -N '{first}/demo/events?snapshot=1'"),
-            None => format!("open {first}/ in a browser to see how to create a meet; --demo shows a live one"),
+            Some(_) => format!("a demo meet is on: open {first}/demo in a browser, or run  curl -N '{first}/demo/events?snapshot=1'"),
+            None => format!("open {first}/ in a browser to create a meet or open one; --demo shows a live one"),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::params::LastPart;
@@ -54,9 +54,19 @@ const OVERLAY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src '
 /// The same for the list of overlays, which shows them in frames.
 const OVERLAYS_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// `GET /`
-pub(super) async fn start(uri: Uri, headers: HeaderMap) -> Answer {
-    page("index.html", uri, &headers).await
+/// `GET /`: the director's page. Which meet, its URL's fragment and the browser's store tell the page.
+pub(super) async fn director(uri: Uri, headers: HeaderMap) -> Answer {
+    page("director/page.html", uri, &headers).await
+}
+
+/// `GET /director`: where the page was before it stood at `/`. Browsers keep the fragment.
+pub(super) async fn to_director() -> Redirect {
+    Redirect::permanent("/")
+}
+
+/// `GET /demo`: the demo meet, or first steps from a shell.
+pub(super) async fn demo(uri: Uri, headers: HeaderMap) -> Answer {
+    page("demo.html", uri, &headers).await
 }
 
 /// `GET /overlay/`: shows one meet; which one and with what key its own URL tells the page.
@@ -75,11 +85,6 @@ pub(super) async fn element(LastPart(element): LastPart, uri: Uri, headers: Head
 /// `GET /overlays`: every overlay with its address.
 pub(super) async fn overlays(uri: Uri, headers: HeaderMap) -> Answer {
     page(OVERLAYS, uri, &headers).await
-}
-
-/// `GET /director`: a meet without OpenLifter. Which one, its URL's fragment and the browser's store tell the page.
-pub(super) async fn director(uri: Uri, headers: HeaderMap) -> Answer {
-    page("director/page.html", uri, &headers).await
 }
 
 /// `GET /docs`: the contract as a page.

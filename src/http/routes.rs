@@ -17,6 +17,7 @@ use super::{
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
 pub const PATHS: &[&str] = &[
     "/",
+    "/demo",
     "/overlay/",
     "/overlay/{element}",
     "/overlays",
@@ -92,12 +93,13 @@ fn operators() -> Router<Arc<App>> {
 
 fn table() -> Router<Arc<App>> {
     Router::new()
-        .route("/", get(pages::start))
+        .route("/", get(pages::director))
+        .route("/demo", get(pages::demo))
         .route("/overlay/", get(pages::overlay))
         .route("/overlay/{element}", get(pages::element))
         .route("/overlays", get(pages::overlays))
         .route("/feed/{file}", get(feed::feed))
-        .route("/director", get(pages::director))
+        .route("/director", get(pages::to_director))
         .route("/app", get(app_dir::root))
         .route("/app/", get(app_dir::page))
         .route("/app/{*path}", get(app_dir::file))

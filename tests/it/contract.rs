@@ -27,7 +27,7 @@ async fn methods_are_those_of_the_document() {
     let stranger = server.stranger();
     for (path, item) in OPENAPI["paths"].as_object().unwrap() {
         let concrete =
-            path.replace("{meetId}", "000000000").replace("{keyId}", "x").replace("{path}", "start.js").replace("{code}", "internal");
+            path.replace("{meetId}", "000000000").replace("{keyId}", "x").replace("{path}", "demo.js").replace("{code}", "internal");
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             let documented = item.get(method.to_lowercase()).is_some();
             let reply = stranger.send(stranger.request(method.parse().unwrap(), &concrete)).await;

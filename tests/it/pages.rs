@@ -28,7 +28,7 @@ async fn the_contract_is_a_page_that_loads_nothing_from_elsewhere() {
 #[tokio::test]
 async fn other_pages_keep_the_strict_policy() {
     let server = TestServer::start().await;
-    for path in ["/", "/overlay/", "/director", "/problems/", "/problems/overloaded", "/web/start.js"] {
+    for path in ["/", "/overlay/", "/demo", "/problems/", "/problems/overloaded", "/web/demo.js"] {
         let page = server.stranger().get(path).await;
         assert!(page.header("content-security-policy").contains("style-src 'self';"), "{path}");
     }
@@ -97,4 +97,15 @@ async fn every_problem_is_in_the_index_and_leads_back_to_it() {
         assert!(page.text.contains(retry) && page.text.contains(effects), "{}", facts.code);
     }
     server.stranger().get("/problems/nonsense").await.problem(404, "not-found");
+}
+
+/// The first page is the director's; who has a bookmark of where it was comes to it.
+#[tokio::test]
+async fn the_directors_page_is_the_first() {
+    let server = TestServer::start().await;
+    let page = server.stranger().get("/").await;
+    assert!(page.text.contains("/web/director/main.js"), "{}", page.text);
+    let former = server.stranger().get("/director").await;
+    assert_eq!((former.status.as_u16(), former.header("location")), (308, "/"));
+    assert!(server.stranger().get("/demo").await.text.contains("/web/demo.js"));
 }

@@ -187,7 +187,7 @@ async fn head_is_get_without_a_body() {
     let desk = server.meet().await;
     let mut connection = Connection::connect(&server.url).await;
     let paths =
-        ["/", "/web/start.js", "/health/live", "/openapi.yaml", &desk.of_meet(""), &desk.of_meet("/state"), &desk.of_meet("/events")];
+        ["/", "/web/demo.js", "/health/live", "/openapi.yaml", &desk.of_meet(""), &desk.of_meet("/state"), &desk.of_meet("/events")];
     for path in paths {
         let head = format!("{path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", desk.token);
         connection.send(format!("HEAD {head}")).await;
@@ -277,7 +277,7 @@ async fn no_spelling_of_a_path_leads_out_of_the_web_folder() {
         assert_eq!(reply.status, 404, "{path}: {reply:?}");
         assert!(!reply.body.contains("[package]") && !reply.body.contains("root:"), "{path}");
     }
-    assert_eq!(one(&server, "GET /web/start.js HTTP/1.1\r\nHost: x\r\n\r\n").await.status, 200);
+    assert_eq!(one(&server, "GET /web/demo.js HTTP/1.1\r\nHost: x\r\n\r\n").await.status, 200);
 }
 
 #[tokio::test]

@@ -19,16 +19,27 @@ const USUAL = [
   { locationName: "weigh-in desk", priority: 10 },
 ];
 
+/** Offers the demo meet where the server runs one. */
+async function showDemo() {
+  const isOn = await fetch("/v1/demo", { cache: "no-store" }).then(({ ok }) => ok, () => false);
+  byId("demo", HTMLElement).hidden = !isOn;
+}
+
 export class Door {
   #place = byId("door", HTMLElement);
   #open = byId("open", HTMLFormElement);
   #create = byId("create", HTMLFormElement);
   #locations = new NewLocations(byId("locations-new", HTMLElement), byId("add-location", HTMLElement), USUAL);
   #enter;
+  #made;
 
-  /** @param {Enter} enter goes into a meet; with `edits`, they are its first commit */
-  constructor(enter) {
+  /**
+   * @param {Enter} enter goes into a meet; with `edits`, they are its first commit
+   * @param {() => Promise<void>} made is called in a meet that was just made
+   */
+  constructor(enter, made) {
     this.#enter = enter;
+    this.#made = made;
     onSubmit(this.#open, (data) => this.#openOne(data));
     onSubmit(this.#create, (data) => this.#createOne(data));
   }
@@ -39,6 +50,7 @@ export class Door {
    */
   async show(wanted, why = "") {
     this.#place.hidden = false;
+    void showDemo();
     await this.#list();
     const said = /** @type {HTMLElement} */ (this.#open.querySelector(".said"));
     said.classList.toggle("bad", why !== "");
@@ -96,5 +108,6 @@ export class Door {
       throw error;
     });
     await this.#enter(session, password, edits);
+    await this.#made();
   }
 }

@@ -21,11 +21,21 @@ export class KeyList {
 
   constructor() {
     onSubmit(this.#form, async (data) => {
-      const { keyId, urls } = /** @type {any} */ (await this.#meet?.call("POST", "/view-keys", { label: textOf(data, "label").trim() }));
-      this.#addresses.set(keyId, urls);
+      await this.#create(textOf(data, "label").trim());
       this.#form.reset();
-      await this.#read();
     });
+  }
+
+  /** A key that nobody had to ask for. @param {string} label */
+  async make(label) {
+    await saying(this.#said, () => this.#create(label));
+  }
+
+  /** @param {string} label */
+  async #create(label) {
+    const { keyId, urls } = /** @type {any} */ (await this.#meet?.call("POST", "/view-keys", { label }));
+    this.#addresses.set(keyId, urls);
+    await this.#read();
   }
 
   /** Shows the keys of a meet. Gives the way to stop. @param {Meet} meet */
@@ -64,7 +74,9 @@ export class KeyList {
     if (addresses === undefined) return item;
     item.append(element("p", { className: "note", text: "Shown only now: whoever has one of these addresses can read the meet." }));
     const list = addresses.overlay.replace("/overlay/", "/overlays");
-    item.append(addressLine("Overlays", label, list), addressLine("Board", label, addresses.overlay), addressLine("Stream", label, addresses.events), addressLine("State", label, addresses.state));
+    const lowerThird = addresses.overlay.replace("/overlay/", "/overlay/lower-third");
+    item.append(addressLine("Overlays", label, list), addressLine("Lower third", label, lowerThird));
+    item.append(addressLine("Board", label, addresses.overlay), addressLine("Stream", label, addresses.events), addressLine("State", label, addresses.state));
     return item;
   }
 

@@ -9,6 +9,7 @@ import { Door } from "./door.js";
 import { Finish } from "./finish.js";
 import { KeyList } from "./keys.js";
 import { LogList } from "./log.js";
+import { Platform } from "./platform.js";
 import { showSaving } from "./saving.js";
 import { showStanding } from "./standing.js";
 import { TimeTravel } from "./travel.js";
@@ -17,9 +18,10 @@ import { TimeTravel } from "./travel.js";
 /** @typedef {import("./door.js").Enter} Enter */
 
 const place = byId("meet", HTMLElement);
-const door = new Door(enter);
+const door = new Door(enter, () => keys.make("overlays"));
 const log = new LogList((number) => travel.look(number));
 const keys = new KeyList();
+const platform = new Platform();
 const publishing = new Publishing(byId("publish", HTMLFormElement), byId("publishes", HTMLElement), byId("publishes-said", HTMLElement));
 const conflicts = {
   title: byId("conflicts-title", HTMLElement),
@@ -51,7 +53,7 @@ async function show(opened) {
   door.hide();
   place.hidden = false;
   stops = [showStanding(opened, ""), opened.subscribe(({ link, why }) => link === "refused" && void closed(why || "The session has ended."))];
-  stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened));
+  stops.push(log.show(opened), travel.show(opened), showSaving(opened), keys.show(opened), platform.show(opened));
   stops.push(showConflicts(opened, conflicts), publishing.show(opened), finish.show(opened));
   byId("meet-name", HTMLElement).focus();
   // The name that it was made with shows until the meet has one in its state.

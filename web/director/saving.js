@@ -3,6 +3,7 @@
 import { byId } from "../meet-page.js";
 import { saying } from "../parts.js";
 import { download } from "../save.js";
+import { resultsCsv } from "./results.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 
@@ -20,6 +21,10 @@ export function showSaving(meet) {
     offer("save-state", async () => {
       const { state, serverSeqNum } = /** @type {any} */ (await meet.call("GET", "/state"));
       download(`${name}-state-${serverSeqNum}.json`, "application/json", JSON.stringify(state, null, 2));
+    }),
+    offer("save-results", async () => {
+      const { state, serverSeqNum } = /** @type {any} */ (await meet.call("GET", "/state"));
+      download(`${name}-results-${serverSeqNum}.opl.csv`, "text/csv", resultsCsv(state));
     }),
     offer("save-log", async () => {
       const lines = (await meet.log()).map((entry) => `${JSON.stringify(entry)}\n`);

@@ -186,7 +186,7 @@ async fn connections_are_counted_by_what_they_speak() {
 async fn routes_are_templates() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
-    desk.get("/web/start.js").await.expect(200);
+    desk.get("/web/demo.js").await.expect(200);
     desk.get("/problems/internal").await.expect(200);
     assert_eq!(desk.request(Method::HEAD, "/health/live").send().await.unwrap().status(), 200);
     desk.get(&desk.of_meet("/state?path=nothing.here")).await.problem(404, "not-found");

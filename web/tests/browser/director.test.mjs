@@ -30,7 +30,7 @@ after(async () => {
   await server.remove();
 });
 
-const address = () => `${server.origin.replace("127.0.0.1", "hall.test")}/director`;
+const address = () => `${server.origin.replace("127.0.0.1", "hall.test")}/`;
 
 /** A browser of its own on the page. */
 async function newDirector() {
@@ -76,12 +76,13 @@ const edit = (page, key, value) =>
 /** Complaints but for the answers that a test asked for. @param {string[]} complaints @param {RegExp} [expected] */
 const others = (complaints, expected = /^$/) => complaints.filter((text) => !expected.test(text));
 
-test("the start page leads here", slow, async () => {
-  const { page, complaints } = await newPage(browser);
-  await page.goto(server.origin);
-  await page.click("text=Director");
-  await page.waitForSelector("#create");
-  assert.deepEqual(others(complaints, /\/v1\/demo/), []);
+test("a bookmark of where the page was leads to it, with its meet", slow, async () => {
+  const { page } = await newPage(browser);
+  await page.goto(`${server.origin}/director#meet=123456789&location=desk`);
+  await shows(page, "#open .said", "password");
+  assert.equal(new URL(page.url()).pathname, "/");
+  assert.equal(await page.inputValue("#open [name=meetId]"), "123-456-789");
+  assert.ok(await page.isHidden("#demo"), "no demo meet is on");
   await page.close();
 });
 
@@ -255,18 +256,64 @@ test("state and log are files to keep", slow, async () => {
   await page.close();
 });
 
+test("results are computed, saved as a file, and published as that", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page, { file: FILE });
+  await page.waitForFunction(() => Number(document.getElementById("number")?.textContent) > 36);
+  const [file] = await Promise.all([page.waitForEvent("download"), page.click("#save-results")]);
+  assert.match(file.suggestedFilename(), new RegExp(`^meet-${meet}-results-\\d+\\.opl\\.csv$`));
+  const lines = (await readFile(await file.path(), "utf8")).split("\n");
+  assert.equal(lines.length, (await readFile(RESULTS, "utf8")).split("\n").length);
+  assert.match(lines[6], /^1,Ada Ashdown,F,21,USA,FL,Sleeves,F_JR_A,105,110,-120,,110,/);
+  await page.setInputFiles("#publish [name=file]", await file.path());
+  await page.fill("#publish [name=returnEmail]", "director@example.org");
+  await page.press("#publish [name=returnEmail]", "Enter");
+  await shows(page, "#publishes > li", "handed over");
+  await shows(page, "#publishes > li", "36 lifters");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
+test("lifters are added by name, and called to the platform", slow, async () => {
+  const { page, complaints } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  const add = async (/** @type {string} */ name) => {
+    await page.fill("#add-lifter [name=name]", name);
+    await page.press("#add-lifter [name=name]", "Enter");
+    await page.waitForFunction((wanted) => [...document.querySelectorAll("#call option")].some((one) => one.textContent === wanted), name);
+  };
+  await add(EVIL);
+  await shows(page, "#called", EVIL);
+  await add("Ada Ashdown");
+  assert.equal(await page.innerText("#called"), EVIL, "the second one waits");
+  await page.selectOption("#call [name=entry]", { label: "Ada Ashdown" });
+  await page.click("#call [type=submit]");
+  await shows(page, "#called", "Ada Ashdown");
+  await page.waitForFunction(() => document.getElementById("pending")?.textContent === "0");
+  const { state } = await server.send("GET", `/v1/meets/${meet}/state`, { token });
+  const ada = Object.values(state.registration.entries).find(({ name }) => name === "Ada Ashdown");
+  assert.deepEqual(state.display[1], { day: 1, flight: "A", lift: "S", currentEntryId: ada.id });
+  assert.deepEqual(ada.squatKg, [0, 0, 0, 0, 0], "OpenLifter can go on with it");
+  await page.click("#end-call");
+  await shows(page, "#called", "nobody");
+  assert.deepEqual(complaints, []);
+  await page.close();
+});
+
 test("a view key is made, opens an overlay, and is deleted", slow, async () => {
   const { page, complaints } = await newDirector();
   const meet = await create(page, { file: FILE });
   const token = await join(meet, "platform 1");
-  await page.waitForSelector("#no-keys:not([hidden])");
+  // A meet that is made here has a key for overlays from the start.
+  await shows(page, "#keys > li", "overlays");
   await page.fill("#new-key [name=label]", EVIL);
   await page.press("#new-key [name=label]", "Enter");
   await shows(page, "#keys > li", EVIL);
   const { page: overlay } = await newPage(browser);
   await overlay.goto(await page.inputValue("#keys input >> nth=0"));
   assert.equal(await overlay.inputValue("[name=meet]"), meet);
-  await overlay.goto(await page.inputValue("#keys input >> nth=1"));
+  await overlay.goto(await page.inputValue("#keys input >> nth=2"));
   await overlay.waitForFunction(() => document.querySelectorAll("#board tbody tr").length === 36);
   // Only the browser that made a key has its addresses, and only until it is closed.
   await page.reload();
@@ -274,10 +321,10 @@ test("a view key is made, opens an overlay, and is deleted", slow, async () => {
   assert.equal(await page.locator("#keys input").count(), 0);
   const keys = async () => (await server.send("GET", `/v1/meets/${meet}/view-keys`, { token })).viewKeys.length;
   await page.click("#keys button");
-  assert.equal(await keys(), 1, "one click deletes nothing");
+  assert.equal(await keys(), 2, "one click deletes nothing");
   await page.click("#keys >> text=Delete for good");
-  await page.waitForSelector("#no-keys:not([hidden])");
-  assert.equal(await keys(), 0);
+  await page.waitForFunction(() => document.querySelectorAll("#keys > li").length === 1);
+  assert.equal(await keys(), 1);
   assert.equal(await page.evaluate(() => document.activeElement?.id), "keys-title");
   await link(overlay, "refused");
   assert.deepEqual(complaints, []);

@@ -72,7 +72,7 @@ test("an operation can be tried out, and goes to the server of the page", { skip
   await page.close();
 });
 
-test("the start page leads to the API page", { skip }, async () => {
+test("the first page leads to the API page", { skip }, async () => {
   const { page } = await open("/");
   await page.getByRole("link", { name: "API", exact: true }).click();
   await page.waitForURL(`${server.origin}/docs`);

@@ -35,7 +35,7 @@ after(async () => {
 test("ten streams and requests between them live on one connection", { skip }, async () => {
   const { page, complaints } = await newPage(browser, { ignoreHTTPSErrors: true });
   assert.match(server.origin, /^https:/);
-  await page.goto(server.origin);
+  await page.goto(`${server.origin}/demo`);
   await page.waitForSelector("#first-steps:not([hidden])");
   const told = await page.evaluate(async (count) => {
     /** @param {string} path @param {unknown} body @param {string} [token] */

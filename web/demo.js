@@ -1,4 +1,4 @@
-// The start page: the live demo meet where there is one, first steps where there is none.
+// The live demo meet where there is one, first steps from a shell where there is none.
 
 import { showFeed } from "./board.js";
 import { showLines } from "./copy.js";
@@ -59,7 +59,7 @@ function showOnly(section) {
 }
 
 function showFirstSteps() {
-  document.title = "liftrelay";
+  document.title = "First steps · liftrelay";
   showLines(page.meetLines, meetLines(location.origin));
   showOnly(page.first);
 }
