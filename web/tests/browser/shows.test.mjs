@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { rm } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
+import { Line } from "../../../tests/sse-clients/line.mjs";
 import { launch, newPage, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
@@ -19,6 +20,8 @@ const NAME = "registration.entries[5000].name";
 const server = new Server();
 /** @type {import("playwright-core").Browser} */
 let browser;
+/** What the desk's browser is offline by: the emulation of a page does not reach its worker. @type {Line} */
+let line;
 /** The desk, the platform, and a display. @type {Page} */
 let desk;
 /** @type {Page} */
@@ -31,7 +34,9 @@ let complaints;
 before(async () => {
   if (skip) return;
   [browser] = await Promise.all([launch(), server.start()]);
-  [desk, platform] = await Promise.all([newEditor(), newEditor()]);
+  line = new Line(Number(new URL(server.origin).port));
+  const port = await line.start();
+  [desk, platform] = await Promise.all([newEditor(`http://127.0.0.1:${port}`), newEditor(server.origin)]);
   const { meetId } = await desk.evaluate(async ([secret, places]) => {
     const session = await client.createMeet({ password: secret, locationName: "desk", locations: places });
     globalThis.meet = await client.openMeet(session, { password: secret });
@@ -51,13 +56,14 @@ before(async () => {
 
 after(async () => {
   await browser?.close();
+  line?.stop();
   await server.remove();
 });
 
-/** A browser of its own, with a page that has the client. */
-async function newEditor() {
+/** A browser of its own, with a page that has the client. @param {string} origin */
+async function newEditor(origin) {
   const { page } = await newPage(browser);
-  await page.goto(`${server.origin}/overlay/`);
+  await page.goto(`${origin}/overlay/`);
   await page.evaluate(async () => {
     Object.assign(globalThis, { client: await import(`${location.origin}/web/client/liftrelay.js`) });
   });
@@ -75,13 +81,14 @@ const shows = (name, timeout = 60_000) =>
   ]);
 
 test("what was edited offline meets what others did meanwhile, and the higher priority has the last word", slow, async () => {
-  await desk.context().setOffline(true);
+  line.cut();
+  await desk.waitForFunction(() => meet.status.link === "down");
   await push(desk, NAME, "from the desk");
   await push(platform, NAME, "from the platform");
   await platform.evaluate(() => meet.settled());
   await display.waitForFunction(() => document.querySelector(".lr-name")?.textContent === "from the platform");
   assert.equal(await desk.evaluate((key) => meet.get(key), NAME), "from the desk", "an edit is shown at once");
-  await desk.context().setOffline(false);
+  line.mend();
   await shows("from the platform");
   await desk.waitForFunction(() => meet.status.pending === 0);
   const [{ code }] = await desk.evaluate(() => meet.setAside.map(({ code }) => ({ code })));
