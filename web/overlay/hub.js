@@ -41,7 +41,10 @@ void follower.open();
 self.addEventListener("connect", (event) => {
   const [port] = /** @type {MessageEvent} */ (event).ports;
   ports.add(port);
-  port.onmessage = ({ data }) => data === "leave" && ports.delete(port);
+  port.onmessage = ({ data }) => {
+    if (data === "leave") ports.delete(port);
+    else port.postMessage({});
+  };
   const { meetId, meetName, heartbeatSeconds, headSeqNum, state, seqNum } = reader;
   port.postMessage(link);
   if (meetId === "") return;

@@ -10,6 +10,8 @@ import { ServerClock } from "./logic/clock.js";
 
 const KEPT = "liftrelay.overlay.";
 const KEEP_EVERY_MS = 2000;
+/** So often it is looked whether the hub still answers; a browser may end it, and one that has let two looks pass is gone. */
+const LOOK_MS = 2000;
 
 /** This screen's time, which no one sets. */
 export const here = () => performance.timeOrigin + performance.now();
@@ -49,10 +51,32 @@ export class Link {
    */
   #share(meet, key) {
     const worker = new SharedWorker(new URL("hub.js", import.meta.url), { type: "module", name: JSON.stringify([meet, key]) });
-    worker.port.onmessage = ({ data }) => (data.message === undefined ? this.linked(data.link, data.why) : this.heard(data.message, data.ageMs));
+    const { port } = worker;
+    const leave = () => port.postMessage("leave");
+    let unanswered = 0;
+    const looking = setInterval(() => {
+      unanswered += 1;
+      if (unanswered > 2) again();
+      else port.postMessage("ping");
+    }, LOOK_MS);
+    const again = () => {
+      clearInterval(looking);
+      self.removeEventListener("pagehide", leave);
+      port.onmessage = null;
+      leave();
+      this.#share(meet, key);
+    };
+    port.onmessage = ({ data: { message, ageMs, link, why } }) => {
+      unanswered = 0;
+      if (message !== undefined) this.heard(message, ageMs);
+      else if (link !== undefined) this.linked(link, why);
+    };
     // The script itself may not have come through while the server was away.
-    worker.onerror = () => setTimeout(() => this.#share(meet, key), 2000);
-    self.addEventListener("pagehide", () => worker.port.postMessage("leave"));
+    worker.onerror = () => {
+      clearInterval(looking);
+      setTimeout(again, LOOK_MS);
+    };
+    self.addEventListener("pagehide", leave);
   }
 
   /**
