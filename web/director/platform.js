@@ -5,7 +5,7 @@ import { byId, write } from "../meet-page.js";
 import { blankEntry, nextEntryId } from "../openlifter/shape.js";
 import { LETTER, readMeet } from "../overlay/logic/meet.js";
 import { nowOf } from "../overlay/logic/now.js";
-import { onSubmit, saying, textOf } from "./parts.js";
+import { onSubmit, saying, textOf } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Edit} Edit */
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
