@@ -100,8 +100,8 @@ pub const EVENT_MAX_BYTES: usize = 256 * 1024;
 pub const FRAMES_MAX_BYTES: usize = 1024 * 1024;
 /// Bytes that collect while a round of a lane is under way and go out in the next one: what each reader that stalls in it can hold.
 pub const ROUND_MAX_BYTES: usize = 64 * 1024;
-/// Sends of a round after which others get a turn: about half a millisecond.
-pub const ROUND_SLICE: usize = 256;
+/// Sends of a round after which others get a turn: a quarter of a millisecond, for an answer that comes meanwhile waits so long.
+pub const ROUND_SLICE: usize = 64;
 /// A location counts as online so long after its last request (a long-poll lasts up to 25 s).
 pub const ONLINE_FOR: Duration = Duration::from_secs(40);
 

@@ -1,5 +1,7 @@
 //! Streams on plain HTTP/1, whose sockets are written to by one task for all readers of a kind. What a reader gets must not show who
 //! carries it.
+//!
+//! Servers run on several threads here, as the program does, so that lanes have threads of their own; elsewhere they share one.
 
 use std::time::{Duration, Instant};
 
@@ -30,7 +32,7 @@ async fn numbers_until(stream: &mut RawStream, last: u64) -> Vec<u64> {
     numbers
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanwhile() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
@@ -57,7 +59,7 @@ async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanw
 }
 
 /// In the same round others get everything at once, and the one that stalled catches up without a gap and sits with them again.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
@@ -83,7 +85,7 @@ async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing() {
 }
 
 /// Whoever closes a stream is not counted any more, though nothing is written that could fail.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_reader_that_leaves_is_missed_at_once() {
     let server = TestServer::start().await;
     let desk = server.meet().await;
@@ -104,5 +106,36 @@ async fn a_reader_that_leaves_is_missed_at_once() {
     desk.set("lot", json!(1)).await;
     for mut stream in streams {
         assert_eq!(stream.entries_until(1).await.len(), 1, "the others stay");
+    }
+}
+
+/// A lane that makes a round does not look who comes meanwhile; they are given what they lack of that round once they sit.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_comes_while_a_round_is_under_way_misses_nothing() {
+    const LAST: u64 = 300;
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    let pushing = {
+        let desk = desk.clone();
+        tokio::spawn(async move {
+            for lot in 1..=LAST {
+                desk.set("lot", json!(lot)).await;
+            }
+        })
+    };
+    let mut readers = Vec::new();
+    while !pushing.is_finished() {
+        for client in [&desk, &viewer] {
+            let mut events = client.events("after=0").await;
+            readers.push(tokio::spawn(async move { events.entries_until(LAST).await }));
+        }
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(readers.len() > 20, "only {} came meanwhile", readers.len());
+    for reader in readers {
+        let entries = reader.await.unwrap();
+        assert_gapless(&entries, 1);
+        assert_eq!(entries.len() as u64, LAST);
     }
 }

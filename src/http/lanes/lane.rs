@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::task::Context;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 use super::Kind;
 use super::bells::Bells;
 use super::round::Round;
 use super::seat::{Given, Seat};
+use super::threads::give_way;
 use crate::http::App;
 use crate::http::events::EventStream;
 use crate::meet::limits::{HEARTBEAT_EVERY, ROUND_SLICE};
@@ -23,6 +24,8 @@ pub(super) struct Lane {
     kind: Kind,
     app: Arc<App>,
     live: Arc<LiveMeet>,
+    /// Where readers are served alone: their sockets belong there, and rounds do not wait for them.
+    home: Handle,
     /// Goes ahead of all readers: what it is given all are given.
     pilot: Follower,
     /// Some of it may not have reached those who were just coming.
@@ -56,6 +59,7 @@ impl Lane {
             kind,
             app: Arc::clone(stream.app()),
             live: Arc::clone(stream.live()),
+            home: Handle::current(),
             pilot: stream.pilot(),
             last: Round::nothing(stream.cursor()),
             seats: Vec::new(),
@@ -115,7 +119,7 @@ impl Lane {
     /// Seats a reader. Where the lane has gone on while the reader was on its way, the last round has what it lacks.
     fn admit(&mut self, mut seat: Box<Seat>) {
         if !seat.stream.is_plain() {
-            return seat.serve_alone();
+            return seat.serve_alone(&self.home);
         }
         let now = self.live.now();
         let mut given = seat.give(&mut self.last, now);
@@ -136,7 +140,7 @@ impl Lane {
         self.listen_to(place);
     }
 
-    /// Gives everybody what has become durable, and others a turn in between.
+    /// Gives everybody what has become durable, and gives way in between.
     async fn round(&mut self) {
         let mut round = Round::collect(&mut self.pilot, self.kind.format, self.kind.framing);
         let (now, mut sent) = (self.live.now(), 0_usize);
@@ -146,7 +150,7 @@ impl Lane {
             self.settle(place, given);
             sent += 1;
             if sent.is_multiple_of(ROUND_SLICE) {
-                yield_now().await;
+                give_way().await;
             }
         }
         round.count(&self.app.metrics.streams, self.transport());
@@ -171,7 +175,7 @@ impl Lane {
             self.settle(place, given);
             sent += 1;
             if sent.is_multiple_of(ROUND_SLICE) {
-                yield_now().await;
+                give_way().await;
             }
         }
     }
@@ -213,7 +217,7 @@ impl Lane {
             Given::All => {}
             Given::NotAll => {
                 if let Some(seat) = self.leave(place) {
-                    seat.serve_alone();
+                    seat.serve_alone(&self.home);
                 }
             }
             Given::Gone => drop(self.leave(place)),

@@ -8,7 +8,7 @@
 //!   small task that asks its stream piece by piece and waits for the socket as long as any connection may.
 //! - A reader that has everything sits in a **lane**, with all that are sent the same ([`lane`]). What is committed while a lane makes
 //!   its **round** goes out together in the next one: encoded once, one write for each reader. Whoever is not where the round starts,
-//!   or does not take all of it, is served alone until it is.
+//!   or does not take all of it, is served alone until it is. Lanes run on [`threads`] that do nothing else.
 //!
 //! TLS and HTTP/2 cannot be written to from outside, so their streams stay bodies of hyper's. What reaches a reader is the same.
 
@@ -18,6 +18,7 @@ mod lane;
 mod line;
 mod round;
 pub(super) mod seat;
+mod threads;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,11 +30,18 @@ use crate::wire::stream::Format;
 use lane::Lane;
 use line::Framing;
 use seat::Seat;
+use threads::Threads;
 
 /// The lanes of all meets.
 #[derive(Default)]
 pub(super) struct Lanes {
-    open: Mutex<HashMap<Kind, mpsc::UnboundedSender<Box<Seat>>>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    lanes: HashMap<Kind, mpsc::UnboundedSender<Box<Seat>>>,
+    threads: Threads,
 }
 
 /// What readers have in common that are sent the same bytes.
@@ -63,7 +71,7 @@ impl Lanes {
     fn join(&self, seat: Box<Seat>) {
         let kind = Kind::of(&seat);
         let mut open = self.open();
-        let seat = match open.get(&kind) {
+        let seat = match open.lanes.get(&kind) {
             None => seat,
             Some(lane) => match lane.send(seat) {
                 Ok(()) => return,
@@ -73,8 +81,8 @@ impl Lanes {
         let (lane, (joins, comers)) = (Lane::new(kind, &seat), mpsc::unbounded_channel());
         // Nobody has dropped the other end yet.
         let _ = joins.send(seat);
-        open.insert(kind, joins);
-        tokio::spawn(lane.run(comers));
+        open.lanes.insert(kind, joins);
+        open.threads.next().spawn(lane.run(comers));
     }
 
     /// Closes a lane, unless somebody is about to come.
@@ -82,12 +90,12 @@ impl Lanes {
         let mut open = self.open();
         let is_over = comers.is_empty();
         if is_over {
-            open.remove(kind);
+            open.lanes.remove(kind);
         }
         is_over
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<Kind, mpsc::UnboundedSender<Box<Seat>>>> {
+    fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::io;
 
 use bytes::Bytes;
+use tokio::runtime::Handle;
 use tracing::debug;
 
 use super::handover::Taken;
@@ -46,12 +47,12 @@ impl Seat {
     /// Serves a stream whose socket has been taken, to its end.
     pub(in crate::http) fn start(taken: Taken, place: Place) {
         let Taken { line, stream } = taken;
-        Box::new(Seat { line, stream, _place: place }).serve_alone();
+        Box::new(Seat { line, stream, _place: place }).serve_alone(&Handle::current());
     }
 
     /// Serves it in a task of its own until it has everything.
-    pub(super) fn serve_alone(self: Box<Self>) {
-        tokio::spawn(self.alone());
+    pub(super) fn serve_alone(self: Box<Self>, home: &Handle) {
+        home.spawn(self.alone());
     }
 
     async fn alone(mut self: Box<Self>) {
