@@ -1,5 +1,6 @@
 //! Streams: one meet's events as they become durable.
 
+mod interrupts;
 mod opening;
 mod request;
 mod sharing;
@@ -17,7 +18,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::Instant;
 
 use crate::auth::random_bytes;
 use crate::meet::chain::Cursor;
@@ -38,6 +39,7 @@ use super::lanes::handover::Handover;
 use super::measure::Waited;
 use super::params::Params;
 use super::reply::Answer;
+use interrupts::Interrupts;
 use opening::{Opening, place_of, reset};
 
 pub(super) use request::{Request, Start};
@@ -84,7 +86,7 @@ pub(super) struct EventStream {
     /// Its share of what its token may have.
     _share: OwnedSemaphorePermit,
     format: Format,
-    paths: Vec<Key>,
+    paths: Arc<[Key]>,
     follower: Follower,
     /// Where a reader is that has more than the log: nothing is sent until the log has come there again.
     ahead: Option<Cursor>,
@@ -101,6 +103,8 @@ pub(super) struct EventStream {
     ended: Option<EndReason>,
     /// Whether the reader knows that nothing but heartbeats will come.
     told_finished: bool,
+    /// Once it had to wait.
+    interrupts: Option<Interrupts>,
 }
 
 /// What a stream waits for.
@@ -124,11 +128,12 @@ impl EventStream {
         if let Some(notice) = &opening.notice {
             counted.starts_over(notice);
         }
-        let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone());
+        let paths: Arc<[Key]> = request.paths.clone().into();
+        let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(Arc::clone(&paths));
         Ok(EventStream {
             _share: share,
             format: request.format,
-            paths: request.paths.clone(),
+            paths,
             follower,
             ahead,
             opening: opening.encode(&access, request),
@@ -139,6 +144,7 @@ impl EventStream {
             expiry: access.grant.expires_at.map(|end| Instant::now() + end.since(live.now())),
             ended: None,
             told_finished: false,
+            interrupts: None,
             app,
             access,
         })
@@ -194,6 +200,7 @@ impl EventStream {
                 }
                 Wake::Finished => {
                     self.told_finished = true;
+                    self.interrupts = None;
                     self.counted.finished();
                     return Some(self.end(EndReason::Finished));
                 }
@@ -217,17 +224,45 @@ impl EventStream {
     }
 
     async fn wait(&mut self) -> Wake {
-        let due = self.ends_at().map_or(self.next_heartbeat, |end| end.min(self.next_heartbeat));
-        tokio::select! {
-            biased;
-            () = self.app.stopping.cancelled() => Wake::End(EndReason::Shutdown),
-            () = self.access.grant.ended.cancelled() => Wake::End(EndReason::Revoked),
-            () = self.access.live.ended.cancelled() => Wake::End(EndReason::Revoked),
-            () = sleep_until(due) => self.due(),
-            wake = news(&mut self.follower, self.ahead) => wake,
-            // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
-            () = self.access.live.committed.until_finished(), if !self.told_finished => Wake::Finished,
+        loop {
+            if let Some(wake) = self.wake() {
+                return wake;
+            }
+            let due = self.due_at();
+            let interrupts = self.interrupts.get_or_insert_with(|| Interrupts::new(&self.app, &self.access, due, self.told_finished));
+            tokio::select! {
+                biased;
+                () = news(&mut self.follower, self.ahead) => {}
+                () = interrupts => self.interrupts = None,
+            }
         }
+    }
+
+    /// What there is to do, without waiting.
+    fn wake(&self) -> Option<Wake> {
+        let live = &self.access.live;
+        if self.app.stopping.is_cancelled() {
+            return Some(Wake::End(EndReason::Shutdown));
+        }
+        if self.access.grant.ended.is_cancelled() || live.ended.is_cancelled() {
+            return Some(Wake::End(EndReason::Revoked));
+        }
+        if self.due_at() <= Instant::now() {
+            return Some(self.due());
+        }
+        // What is durable by then is all that there will be, so this is asked before the log.
+        let is_finished = live.committed.finished_at().is_some();
+        match self.ahead {
+            Some(cursor) if live.committed.head() >= cursor.seq => return Some(Wake::CaughtUp(cursor)),
+            None if !self.follower.is_at_head() => return Some(Wake::News),
+            _ => {}
+        }
+        // Only behind all news. The stream stays open, for a closed one would make an EventSource come back for ever.
+        (!self.told_finished && is_finished).then_some(Wake::Finished)
+    }
+
+    fn due_at(&self) -> Instant {
+        self.ends_at().map_or(self.next_heartbeat, |end| end.min(self.next_heartbeat))
     }
 
     /// What its time has come for.
@@ -288,16 +323,10 @@ impl EventStream {
 }
 
 /// Waits for something above the cursor, or until the log has come to where a reader is ahead of it.
-async fn news(follower: &mut Follower, ahead: Option<Cursor>) -> Wake {
+async fn news(follower: &mut Follower, ahead: Option<Cursor>) {
     match ahead {
-        Some(cursor) => {
-            follower.reached(cursor.seq).await;
-            Wake::CaughtUp(cursor)
-        }
-        None => {
-            follower.news().await;
-            Wake::News
-        }
+        Some(cursor) => follower.reached(cursor.seq).await,
+        None => follower.news().await,
     }
 }
 

@@ -27,7 +27,12 @@ pub(super) type Answer = Result<Response, Problem>;
 
 /// A message as a response. It ends its line, so that replies in a shell do not run together.
 pub(super) fn json(status: StatusCode, message: &Message) -> Response {
-    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], message.to_json() + "\n").into_response()
+    json_body(status, message.to_json() + "\n")
+}
+
+/// The same for text that is JSON already.
+pub(super) fn json_body(status: StatusCode, body: impl Into<Body>) -> Response {
+    (status, [(CONTENT_TYPE, HeaderValue::from_static("application/json"))], body.into()).into_response()
 }
 
 impl IntoResponse for Problem {

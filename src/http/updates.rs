@@ -11,21 +11,22 @@ use axum::response::IntoResponse;
 use crate::meet::chain::Cursor;
 use crate::metrics::Transport;
 use crate::relay::follower::Follower;
-use crate::wire::message::{Message, Page};
+use crate::wire::message::Page;
 use crate::wire::problem::Problem;
 
 use super::App;
 use super::access::Access;
 use super::measure::Waited;
 use super::params::Params;
-use super::reply::{Answer, json, lost};
+use super::reply::{Answer, json_body, lost};
 
 /// `GET /v1/meets/{meetId}/updates`
 pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
-    let (page, waited) = page(&app, &access, after, limit, wait).await?;
-    Ok((waited.map(Extension), json(StatusCode::OK, &Message::UpdateRelay(page))).into_response())
+    let mut follower = follow(&access, after)?;
+    let waited = long_poll(&app, &access, &mut follower, wait).await?;
+    Ok((waited.map(Extension), json_body(StatusCode::OK, follower.pulled(limit))).into_response())
 }
 
 /// About `limit` entries above `after`, once there are any or `wait` is over.

@@ -98,6 +98,10 @@ pub const RETRY_JITTER: Duration = Duration::from_millis(2_000);
 pub const EVENT_MAX_BYTES: usize = 256 * 1024;
 /// Bytes of encoded frames that one meet keeps ready; a reader further behind re-reads the log.
 pub const FRAMES_MAX_BYTES: usize = 1024 * 1024;
+/// Filters for which a frame keeps its event encoded: more than the overlays of a hall use. Readers of others share it in lanes only.
+pub const FRAME_FILTERS_MAX: usize = 16;
+/// Bytes of answered pages that a meet keeps ready until its head moves: the largest page, and what is waited for.
+pub const PULLED_MAX_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that collect while a round of a lane is under way and go out in the next one: what each reader that stalls in it can hold.
 pub const ROUND_MAX_BYTES: usize = 64 * 1024;
 /// Sends of a round after which others get a turn: a quarter of a millisecond, for an answer that comes meanwhile waits so long.

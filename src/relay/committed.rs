@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use bytes::Bytes;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -18,9 +19,10 @@ use crate::meet::state::State;
 use crate::meet::time::Timestamp;
 use crate::meet::value::{Value, hash_hex};
 use crate::wire::audience::{Audience, Relayed};
-use crate::wire::message::{Page, Position, StateReply, Status};
+use crate::wire::message::{Message, Page, Position, StateReply, Status};
 
 use super::frames::{Frame, Frames, position};
+use super::pulled::{self, Asked, Pulled};
 
 /// The durable log and its fold, shared by all readers of a meet.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ struct View {
     frames: Frames,
     /// The state at the head as text, for editors and for viewers, once somebody asked.
     texts: [Option<Arc<StateText>>; 2],
+    /// Pages that somebody asked for since the head moved.
+    pulled: Pulled,
 }
 
 /// The state at one number as one kind of reader sees it.
@@ -76,7 +80,7 @@ impl Committed {
     /// The view of a log and its fold.
     pub fn new(log: Log, state: State, private: PrivatePaths) -> Committed {
         let head = watch::Sender::new(log.head());
-        let view = View { log, state, frames: Frames::default(), texts: [None, None] };
+        let view = View { log, state, frames: Frames::default(), texts: [None, None], pulled: Pulled::default() };
         let (recovering, finished_at, finished) = Default::default();
         Committed { view: RwLock::new(view), head, private: Arc::new(private), recovering, finished_at, finished }
     }
@@ -97,6 +101,7 @@ impl Committed {
             }
             view.frames.push(entries, status);
             view.texts = [None, None];
+            view.pulled.forget();
         }
         self.head.send_replace(last.seq());
     }
@@ -104,15 +109,13 @@ impl Committed {
     /// Whether the meet comes back from its clients.
     pub(super) fn set_recovering(&self, recovering: bool) {
         self.recovering.store(recovering, Ordering::Release);
-        // Frames that were encoded before say something else.
-        self.view_mut().frames = Frames::default();
+        self.view_mut().forget_encoded();
     }
 
     /// Nothing comes behind what is there. Wakes all followers.
     pub(super) fn finish(&self, finished_at: Timestamp) {
         if self.finished_at.set(finished_at).is_ok() {
-            // Frames that were encoded before say that the meet is live.
-            self.view_mut().frames = Frames::default();
+            self.view_mut().forget_encoded();
             self.finished.cancel();
         }
     }
@@ -173,6 +176,20 @@ impl Committed {
     pub fn page(&self, after: u64, limit: usize, audience: &Audience) -> Page {
         let status = self.status();
         Page { status, ..self.view().page(after, limit, PAGE_MAX_BYTES, audience) }
+    }
+
+    /// The same as the body of an answer, and the number of its last entry. Encoded once for all who ask.
+    pub(super) fn pulled(&self, after: u64, limit: usize, audience: &Audience) -> (Bytes, u64) {
+        let asked = Asked { after, limit, is_editor: audience.is_editor() };
+        let (known, edition) = self.view().pulled.find(asked);
+        let body = known.unwrap_or_else(|| {
+            let page = self.page(after, limit, audience);
+            let last = page.position.server_seq_num;
+            let body = pulled::Body { bytes: Bytes::from(Message::UpdateRelay(page).to_json() + "\n"), last };
+            self.view_mut().pulled.keep(asked, body.clone(), edition);
+            body
+        });
+        (body.bytes, body.last)
     }
 
     /// What a stream sends next, small enough to be held for a reader that stalls, and the number of the last entry.
@@ -256,6 +273,12 @@ impl Committed {
 }
 
 impl View {
+    /// What was encoded before has another status of the meet.
+    fn forget_encoded(&mut self) {
+        self.frames = Frames::default();
+        self.pulled.forget();
+    }
+
     fn head(&self, audience: &Audience) -> Position {
         position(self.log.head(), &self.log.head_chain(), audience)
     }

@@ -6,10 +6,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::watch;
 
-use crate::meet::chain::Cursor;
-use crate::meet::key::{Key, overlap};
+use crate::meet::key::Key;
 use crate::wire::audience::Audience;
-use crate::wire::message::{Message, Page, Position};
+use crate::wire::message::{Page, Position};
 use crate::wire::stream::Format;
 
 use super::committed::{Chunk, Committed};
@@ -21,7 +20,7 @@ pub struct Follower {
     committed: Arc<Committed>,
     audience: Audience,
     /// Empty keeps everything.
-    paths: Vec<Key>,
+    paths: Arc<[Key]>,
     cursor: u64,
     /// The head when the cursor last moved.
     seen_head: u64,
@@ -32,12 +31,12 @@ impl Follower {
     /// A follower that has everything up to `cursor`.
     pub fn new(committed: Arc<Committed>, audience: Audience, cursor: u64) -> Follower {
         let (head, seen_head) = (committed.subscribe(), committed.head());
-        Follower { committed, audience, paths: Vec::new(), cursor, seen_head, head }
+        Follower { committed, audience, paths: Arc::default(), cursor, seen_head, head }
     }
 
     /// Keeps only entries that overlap one of `paths`.
     #[must_use]
-    pub fn filtered(mut self, paths: Vec<Key>) -> Follower {
+    pub fn filtered(mut self, paths: Arc<[Key]>) -> Follower {
         self.paths = paths;
         self
     }
@@ -95,33 +94,32 @@ impl Follower {
         page
     }
 
+    /// The same as the body of an answer.
+    pub fn pulled(&mut self, limit: usize) -> Bytes {
+        let (body, last) = self.committed.pulled(self.cursor, limit, &self.audience);
+        self.cursor = last;
+        body
+    }
+
     /// The next event of a stream, without waiting. The cursor moves even over what a filter drops.
     pub fn next_event(&mut self, format: Format) -> Option<Bytes> {
         loop {
             let (chunk, head) = self.committed.chunk(self.cursor, &self.audience)?;
             self.seen_head = head;
-            let page = match chunk {
-                Chunk::Frame(frame) if self.paths.is_empty() => {
+            let event = match chunk {
+                Chunk::Frame(frame) => {
                     self.cursor = frame.last;
-                    return Some(frame.encoded(&self.audience, format));
+                    frame.event(&self.audience, format, &self.paths)
                 }
-                Chunk::Frame(frame) => self.committed.page(self.cursor, frame.entries.len(), &self.audience),
-                Chunk::Page(page) => page,
+                Chunk::Page(mut page) => {
+                    self.cursor = page.position.server_seq_num;
+                    page.keep(&self.paths);
+                    page.event(format)
+                }
             };
-            self.cursor = page.position.server_seq_num;
-            if let Some(page) = self.filter(page) {
-                let id: Cursor = page.position.cursor;
-                return Some(format.encode(&Message::UpdateRelay(page), id, None));
+            if event.is_some() {
+                return event;
             }
         }
-    }
-
-    fn filter(&self, mut page: Page) -> Option<Page> {
-        if !self.paths.is_empty() {
-            // What passed a filter would tell a viewer the key of an opaque entry.
-            let wanted = |key: &str| self.paths.iter().any(|path| overlap(path.as_str(), key)) && self.audience.sees(key);
-            page.updates_relayed.entries.retain(|entry| wanted(&entry.fields.update_key));
-        }
-        (!page.updates_relayed.entries.is_empty()).then_some(page)
     }
 }

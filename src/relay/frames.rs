@@ -1,15 +1,16 @@
 //! Frames: what was committed together, encoded once for each kind of reader and stream.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
 use crate::meet::chain::{ChainValue, Cursor};
 use crate::meet::entry::Entry;
-use crate::meet::limits::FRAMES_MAX_BYTES;
+use crate::meet::key::Key;
+use crate::meet::limits::{FRAME_FILTERS_MAX, FRAMES_MAX_BYTES};
 use crate::wire::audience::{Audience, Relayed};
-use crate::wire::message::{Message, Page, Position, Status};
+use crate::wire::message::{Page, Position, Status};
 use crate::wire::stream::Format;
 
 /// The entries of one sync.
@@ -20,18 +21,41 @@ pub(super) struct Frame {
     /// The number of its last entry.
     pub(super) last: u64,
     chain: ChainValue,
-    pub(super) entries: Vec<Arc<Entry>>,
+    entries: Vec<Arc<Entry>>,
     /// What the meet was when they were committed.
     status: Status,
     encoded: [OnceLock<Bytes>; 4],
+    /// The same for readers with a filter.
+    filtered: Mutex<Vec<Filtered>>,
+}
+
+/// What passes a filter.
+#[derive(Debug)]
+struct Filtered {
+    kind: usize,
+    paths: Arc<[Key]>,
+    event: Option<Bytes>,
 }
 
 impl Frame {
-    /// The frame's event. All readers of a kind share the bytes.
-    pub(super) fn encoded(&self, audience: &Audience, format: Format) -> Bytes {
+    /// The frame's event; `None` where nothing of it passes the filter. All readers of a kind share the bytes.
+    pub(super) fn event(&self, audience: &Audience, format: Format, paths: &Arc<[Key]>) -> Option<Bytes> {
         let kind = usize::from(audience.is_editor()) * 2 + usize::from(format == Format::Sse);
-        let encode = || format.encode(&Message::UpdateRelay(self.page(audience)), Cursor::at(self.last, &self.chain), None);
-        self.encoded[kind].get_or_init(encode).clone()
+        if paths.is_empty() {
+            let encode = || self.page(audience).event(format).unwrap_or_default();
+            return Some(self.encoded[kind].get_or_init(encode).clone());
+        }
+        let mut filtered = self.filtered.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = filtered.iter().find(|known| known.kind == kind && known.paths == *paths) {
+            return known.event.clone();
+        }
+        let mut page = self.page(audience);
+        page.keep(paths);
+        let event = page.event(format);
+        if filtered.len() < FRAME_FILTERS_MAX {
+            filtered.push(Filtered { kind, paths: Arc::clone(paths), event: event.clone() });
+        }
+        event
     }
 
     fn page(&self, audience: &Audience) -> Page {
@@ -68,6 +92,7 @@ impl Frames {
             entries: entries.to_vec(),
             status,
             encoded: Default::default(),
+            filtered: Mutex::default(),
         }));
         // The newest stays however large it is: everybody is about to be sent it.
         while self.bytes > FRAMES_MAX_BYTES && self.ring.len() > 1 {

@@ -20,6 +20,7 @@ mod making;
 mod mending;
 pub mod orders;
 pub mod presence;
+mod pulled;
 pub mod recovery;
 pub mod registry;
 mod replay;

@@ -1,15 +1,18 @@
 //! What the server sends: every object carries its `msgType`.
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, Cursor};
+use crate::meet::key::{Key, overlap};
 use crate::meet::outcome::{Ack, Rejection};
 use crate::meet::settings::Settings;
 use crate::meet::time::Timestamp;
 
 use super::audience::Relayed;
 use super::publish::{PublishAck, Publishes};
+use super::stream::Format;
 
 /// Any object that the server sends, problems aside.
 #[derive(Debug, Serialize)]
@@ -287,6 +290,22 @@ pub struct Page {
     pub more: bool,
     /// Whether the meet takes updates.
     pub status: Status,
+}
+
+impl Page {
+    /// Keeps only entries that overlap one of `paths`; everything where there are none.
+    pub fn keep(&mut self, paths: &[Key]) {
+        let Relayed { entries, audience } = &mut self.updates_relayed;
+        // What passed a filter would tell a viewer the key of an opaque entry.
+        let wanted = |key: &str| paths.iter().any(|path| overlap(path.as_str(), key)) && audience.sees(key);
+        entries.retain(|entry| paths.is_empty() || wanted(&entry.fields.update_key));
+    }
+
+    /// The page as an event of a stream; `None` where no entry is left.
+    pub fn event(self, format: Format) -> Option<Bytes> {
+        let id = self.position.cursor;
+        (!self.updates_relayed.entries.is_empty()).then(|| format.encode(&Message::UpdateRelay(self), id, None))
+    }
 }
 
 /// News that come along with a refusal; a page without its `status`, which a problem has of another kind.

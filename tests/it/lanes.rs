@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::raw::RawStream;
 use crate::support::stream::assert_gapless;
@@ -137,5 +137,44 @@ async fn whoever_comes_while_a_round_is_under_way_misses_nothing() {
         let entries = reader.await.unwrap();
         assert_gapless(&entries, 1);
         assert_eq!(entries.len() as u64, LAST);
+    }
+}
+
+/// Readers with the same filter share what passes it; what does not pass must neither reach them nor hold them up.
+#[tokio::test(flavor = "multi_thread")]
+async fn filtered_readers_hear_of_theirs_alone_and_once() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    let mut streams = Vec::new();
+    for client in [&desk, &viewer, &desk, &viewer] {
+        for key in ["lot", "flight"] {
+            for format in ["sse", "ndjson"] {
+                let query = format!("after=now&paths={key}&format={format}");
+                let mut stream = RawStream::open(client, &query).await;
+                stream.head().await;
+                streams.push((stream, key));
+            }
+        }
+    }
+    // Both wanted entries lie between others, so that rounds end, start and go by with nothing to say.
+    let wanted = |number: u64| match number % 10 {
+        3 => "lot",
+        4 | 7 => "flight",
+        _ => "other",
+    };
+    for number in 1..=50 {
+        desk.set(wanted(number), json!(number)).await;
+    }
+    for (mut stream, key) in streams {
+        let expected: Vec<u64> = (1..=50).filter(|number| wanted(*number) == key).collect();
+        let mut numbers = Vec::new();
+        while numbers.last() != expected.last() {
+            let line = stream.line().await.expect("the stream goes on");
+            let Ok(object) = serde_json::from_str::<Value>(line.strip_prefix("data: ").unwrap_or(&line)) else { continue };
+            let entries = object["updatesRelayed"].as_array().cloned().unwrap_or_default();
+            numbers.extend(entries.iter().map(|entry| entry["serverSeqNum"].as_u64().unwrap()));
+        }
+        assert_eq!(numbers, expected, "{key}");
     }
 }

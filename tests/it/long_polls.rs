@@ -264,3 +264,29 @@ async fn a_part_of_the_state_is_addressed_by_its_key() {
         at(wrong).await.problem(422, "invalid-request");
     }
 }
+
+/// Many ask for the same page, so it is encoded once; what has changed since must show all the same, and to each kind of reader its own.
+#[tokio::test]
+async fn a_page_that_was_asked_for_before_says_what_is_so_by_now() {
+    let server = TestServer::start().await;
+    let desk = server.meet().await;
+    let viewer = desk.viewer().await;
+    desk.set("registration.entries[5000]", json!({"name": "Ada", "notes": "secret"})).await;
+    for number in 1..4_u64 {
+        for _ in 0..2 {
+            let (whole, redacted) = (updates(&desk, "after=0").await.expect(200), updates(&viewer, "after=0").await.expect(200));
+            for page in [&whole, &redacted] {
+                assert_eq!((&page["headSeqNum"], &page["serverSeqNum"]), (&json!(number), &json!(number)));
+                assert_eq!((page["updatesRelayed"].as_array().unwrap().len() as u64, &page["status"]), (number, &json!("live")));
+            }
+            assert_eq!(whole["updatesRelayed"][0]["updateValue"]["notes"], "secret");
+            assert_eq!(redacted["updatesRelayed"][0]["updateValue"], json!({"name": "Ada"}));
+            let first = updates(&desk, "after=0&limit=1").await.expect(200);
+            assert_eq!((first["updatesRelayed"].as_array().unwrap().len(), &first["more"]), (1, &json!(number > 1)));
+        }
+        desk.set("lot", json!(number)).await;
+    }
+    updates(&desk, "after=0").await.expect(200);
+    desk.post(&desk.of_meet("/finish"), &json!({})).await.expect(200);
+    assert_eq!(updates(&desk, "after=0").await.expect(200)["status"], "finished");
+}

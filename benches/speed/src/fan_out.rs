@@ -54,7 +54,7 @@ pub fn streams(plan: &Plan, table: &mut Table) -> Measured<()> {
 pub fn filtered(plan: &Plan, table: &mut Table) -> Measured<()> {
     let mut contest = Contest::open(Way::Stream, HALL, "&paths=entries")?;
     let seen = contest.rounds(plan, single(plan, HALL))?;
-    table.add(&seen.against_bare(format!("filtered SSE (the body path), N = {HALL}, CPU per delivery"), 1.4));
+    table.add(&seen.against_bare(format!("filtered SSE, N = {HALL}, CPU per delivery"), 1.4));
     table.add(&memory(&contest, HALL, ", filtered", 7.0));
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use crate::http::App;
+use crate::meet::key::Key;
 use crate::meet::limits::HEARTBEAT_EVERY;
 use crate::meet::time::Timestamp;
 use crate::relay::follower::Follower;
@@ -16,7 +17,12 @@ use super::EventStream;
 impl EventStream {
     /// Whether it has everything that there is, and the next thing to come is what all readers of its kind are sent.
     pub(in crate::http) fn is_settled(&mut self) -> bool {
-        self.is_plain() && self.follower.is_at_head()
+        let is_settled = self.is_plain() && self.follower.is_at_head();
+        if is_settled {
+            // Somebody else waits for it from now on.
+            self.interrupts = None;
+        }
+        is_settled
     }
 
     /// Whether all that it lacks is what all readers of its kind are sent.
@@ -26,7 +32,7 @@ impl EventStream {
         }
         self.forget_opening();
         let knows_the_end = self.told_finished == self.live().committed.finished_at().is_some();
-        self.ahead.is_none() && self.paths.is_empty() && knows_the_end && !self.must_end()
+        self.ahead.is_none() && knows_the_end && !self.must_end()
     }
 
     /// Whether its time is over, or the server or its grant ends it.
@@ -64,9 +70,9 @@ impl EventStream {
         self.presence.sent(cursor, now);
     }
 
-    /// What else follows the same meet with the same eyes, from the same place.
+    /// What else follows the same of the same meet with the same eyes, from the same place.
     pub(in crate::http) fn pilot(&self) -> Follower {
-        Follower::new(Arc::clone(&self.live().committed), self.access.audience(), self.cursor())
+        Follower::new(Arc::clone(&self.live().committed), self.access.audience(), self.cursor()).filtered(Arc::clone(&self.paths))
     }
 
     /// The meet that it shows.
@@ -77,6 +83,11 @@ impl EventStream {
     /// Whether its reader sees what editors see.
     pub(in crate::http) fn is_editors(&self) -> bool {
         self.access.audience().is_editor()
+    }
+
+    /// What its reader wants to hear of; empty for everything.
+    pub(in crate::http) fn paths(&self) -> &Arc<[Key]> {
+        &self.paths
     }
 
     /// How it is written.

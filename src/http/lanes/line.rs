@@ -69,6 +69,9 @@ impl Line {
 
     /// Gives it the end of `bytes`, all of which has to be taken before there may be more. Tells whether that is so already.
     pub(super) fn give(&mut self, bytes: &Bytes, from: usize) -> io::Result<bool> {
+        if from == bytes.len() {
+            return Ok(true);
+        }
         let taken = match self.socket.try_write(&bytes[from..]) {
             Ok(taken) => taken,
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,

@@ -4,7 +4,7 @@
 //! socket is taken back from hyper ([`handover`]) and becomes, with its [`EventStream`], a [`seat::Seat`]. The stream alone says what is
 //! sent; who carries it changes:
 //!
-//! - A reader that lacks something, is filtered, has to be told something of its own, or whose socket is full, is served **alone**, by a
+//! - A reader that lacks something, has to be told something of its own, or whose socket is full, is served **alone**, by a
 //!   small task that asks its stream piece by piece and waits for the socket as long as any connection may.
 //! - A reader that has everything sits in a **lane**, with all that are sent the same ([`lane`]). What is committed while a lane makes
 //!   its **round** goes out together in the next one: encoded once, one write for each reader. Whoever is not where the round starts,
@@ -25,6 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::mpsc;
 
+use crate::meet::key::Key;
 use crate::wire::stream::Format;
 
 use lane::Lane;
@@ -45,11 +46,13 @@ struct Open {
 }
 
 /// What readers have in common that are sent the same bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct Kind {
     /// The address of the open meet, which its lanes keep open.
     meet: usize,
     is_editor: bool,
+    /// What they want to hear of; empty for everything.
+    paths: Arc<[Key]>,
     format: Format,
     framing: Framing,
 }
@@ -60,6 +63,7 @@ impl Kind {
         Kind {
             meet: Arc::as_ptr(stream.live()) as usize,
             is_editor: stream.is_editors(),
+            paths: Arc::clone(stream.paths()),
             format: stream.format(),
             framing: seat.line.framing,
         }
@@ -78,7 +82,7 @@ impl Lanes {
                 Err(mpsc::error::SendError(seat)) => seat,
             },
         };
-        let (lane, (joins, comers)) = (Lane::new(kind, &seat), mpsc::unbounded_channel());
+        let (lane, (joins, comers)) = (Lane::new(kind.clone(), &seat), mpsc::unbounded_channel());
         // Nobody has dropped the other end yet.
         let _ = joins.send(seat);
         open.lanes.insert(kind, joins);

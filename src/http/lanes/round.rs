@@ -12,7 +12,9 @@ use crate::wire::stream::Format;
 pub(super) struct Round {
     bytes: Bytes,
     events: Vec<Event>,
-    /// The number of the last entry.
+    /// The number of the last entry of the last event.
+    heard: u64,
+    /// The number of the last entry. What comes behind `heard` does not pass the filter.
     to: u64,
 }
 
@@ -32,7 +34,7 @@ struct Event {
 impl Round {
     /// A round of nobody, behind which everything up to `to` lies.
     pub(super) fn nothing(to: u64) -> Round {
-        Round { bytes: Bytes::new(), events: Vec::new(), to }
+        Round { bytes: Bytes::new(), events: Vec::new(), heard: to, to }
     }
 
     /// What `pilot` lacks, up to about [`ROUND_MAX_BYTES`].
@@ -45,7 +47,7 @@ impl Round {
             framing.append(&event, &mut bytes);
             after = pilot.cursor();
         }
-        Round { bytes: bytes.into(), events, to: after }
+        Round { bytes: bytes.into(), events, heard: after, to: pilot.cursor() }
     }
 
     pub(super) fn bytes(&self) -> &Bytes {
@@ -58,9 +60,11 @@ impl Round {
 
     /// Where the bytes start for a reader that has been sent everything up to `cursor`. Nearly all have come as far as the pilot.
     pub(super) fn starts_after(&mut self, cursor: u64) -> Option<usize> {
-        let event = self.events.iter_mut().find(|event| event.after == cursor)?;
-        event.starters += 1;
-        Some(event.start)
+        if let Some(event) = self.events.iter_mut().find(|event| event.after == cursor) {
+            event.starters += 1;
+            return Some(event.start);
+        }
+        (cursor == self.heard).then_some(self.bytes.len())
     }
 
     /// Counts what was sent since it was last asked to.

@@ -46,7 +46,7 @@ pub fn operation(method: &Method, path: &str) -> Option<(&'static str, &'static 
                 (None, None) => return true,
                 (Some(part), Some(wanted)) if wanted.starts_with('{') || part == wanted => {}
                 // The last parameter of a path may hold slashes.
-                (Some(_), None) => return template == "/web/{path}",
+                (Some(_), None) => return template.ends_with("/{path}"),
                 _ => return false,
             }
         }
