@@ -45,11 +45,14 @@ impl From<&str> for Segment {
 impl Ord for Segment {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
-        match a.iter().zip(b).find(|(a, b)| a != b) {
-            None => a.len().cmp(&b.len()),
+        let mut at = 0;
+        while at < a.len() && at < b.len() && a[at] == b[at] {
+            at += 1;
+        }
+        match (a.get(at), b.get(at)) {
             // Bytes of UTF-8 have the order of code units but for this: what takes two units comes before U+E000 to U+FFFF.
-            Some((a, b)) if *a.min(b) >= 0xee && (*a >= 0xf0) != (*b >= 0xf0) => b.cmp(a),
-            Some((a, b)) => a.cmp(b),
+            (Some(a), Some(b)) if *a.min(b) >= 0xee && (*a >= 0xf0) != (*b >= 0xf0) => b.cmp(a),
+            (a, b) => a.cmp(&b),
         }
     }
 }
