@@ -17,7 +17,7 @@ fn check(update: &Update) {
         Err(unreadable) => assert!(!unreadable.reason.is_empty()),
         Ok(content) => {
             assert_eq!(content.value.is_none(), proposal.op == Op::Remove);
-            let value = content.value_text();
+            let value = content.text.get().to_owned();
             assert!(value.len() <= VALUE_MAX_BYTES);
             assert_eq!(Value::parse(&value).map(|again| again.canonical()), Ok(value.clone()), "canonical text is a fixed point");
             same_when_written_anew(&proposal, content.key.as_str(), &value);
@@ -31,7 +31,7 @@ fn same_when_written_anew(proposal: &Proposal, key: &str, value: &str) {
     let written = json!({"updateKey": key, "op": proposal.op, "localSeqNum": proposal.local_seq_num, "afterServerSeqNum": after});
     let text = format!("{{\"updateValue\":{value},{}", &written.to_string()[1..]);
     let again = serde_json::from_str::<FromObject<Update>>(&text).expect("what was taken is taken again").0.read();
-    assert_eq!(again.fingerprint, proposal.fingerprint, "{text}");
+    assert_eq!(again.fingerprint(), proposal.fingerprint(), "{text}");
     assert_eq!((again.op, again.local_seq_num, again.after), (proposal.op, proposal.local_seq_num, proposal.after));
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Meet;
 use super::answers::{Answer, WriterId};
-use super::entry::{Entry, EntryFields, canonical_text, raw};
+use super::entry::{Entry, EntryFields, canonical_text};
 use super::judge::{Incoming, Judge, Verdict};
 use super::key::Key;
 use super::log::Log;
@@ -106,6 +106,13 @@ impl<'a> Apply<'a> {
         }
     }
 
+    /// Notes a step, where it may have to be taken back.
+    fn step(&mut self, step: impl FnOnce() -> Step) {
+        if self.batch.mode == Mode::Atomic {
+            self.steps.push(step());
+        }
+    }
+
     fn take_back(&mut self, step: Step) {
         let number = match step {
             Step::Committed(change) => {
@@ -134,7 +141,7 @@ impl<'a> Apply<'a> {
             }
         };
         if let Some(outcome) = self.known(place, update) {
-            self.steps.push(Step::Known);
+            self.step(|| Step::Known);
             return outcome;
         }
         match self.judge(update, content) {
@@ -151,7 +158,7 @@ impl<'a> Apply<'a> {
     fn known(&self, place: Place, update: &Proposal) -> Option<Outcome> {
         let number = place.local_seq_num?;
         let answer = self.meet.answers.get(self.writer, number)?;
-        if answer.fingerprint() != update.fingerprint {
+        if answer.fingerprint() != update.fingerprint() {
             let reason =
                 format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
             let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, because: None };
@@ -184,8 +191,10 @@ impl<'a> Apply<'a> {
     fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
         let entry = Arc::new(self.entry(update, content, overrules.into()));
         let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
-        let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
-        self.steps.push(Step::Committed(Box::new(change)));
+        self.step(|| {
+            let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
+            Step::Committed(Box::new(change))
+        });
         let ack = Ack { overrules: entry.fields.overrules.clone(), ..place.ack(entry.seq()) };
         self.records.push(Record::Entry { commit_end: entry.seq(), entry });
         Outcome::Acked(ack)
@@ -205,7 +214,7 @@ impl<'a> Apply<'a> {
             priority: self.batch.priority,
             server_seq_num: self.meet.log.head() + 1,
             update_key: content.key.as_str().into(),
-            update_value: raw(content.value_text()),
+            update_value: content.text.clone(),
         };
         let text = canonical_text(&fields);
         let chain = self.meet.key.chain_next(&self.meet.log.head_chain(), text.get());
@@ -235,10 +244,10 @@ impl<'a> Apply<'a> {
         if self.is_known(update) {
             return;
         }
-        let remembered = Remembered { writer: self.batch.writer.clone(), local_seq_num, fingerprint: update.fingerprint, note };
+        let remembered = Remembered { writer: self.batch.writer.clone(), local_seq_num, fingerprint: update.fingerprint(), note };
         self.meet.answers.noted(&remembered);
         self.records.push(Record::Answer(remembered));
-        self.steps.push(Step::Noted { local_seq_num });
+        self.step(|| Step::Noted { local_seq_num });
     }
 }
 

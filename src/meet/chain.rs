@@ -78,11 +78,18 @@ impl ChainValue {
         let [a, b, c, d, ..] = self.0;
         ChainTag([a, b, c, d])
     }
+
+    fn write_hex<T>(&self, write: impl FnOnce(&str) -> T) -> T {
+        let mut digits = [0; 64];
+        let written = hex::encode_to_slice(self.0, &mut digits);
+        debug_assert!(written.is_ok(), "two digits a byte");
+        write(std::str::from_utf8(&digits).unwrap_or_default())
+    }
 }
 
 impl fmt::Display for ChainValue {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
+        self.write_hex(|text| f.write_str(text))
     }
 }
 
@@ -94,7 +101,7 @@ impl fmt::Debug for ChainValue {
 
 impl Serialize for ChainValue {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(self)
+        self.write_hex(|text| out.serialize_str(text))
     }
 }
 

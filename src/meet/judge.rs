@@ -43,6 +43,9 @@ impl Incoming<'_> {
     }
 }
 
+/// The newest standing update at a key or above it, and the depth of its own key.
+type Above<'a> = (usize, &'a Standing);
+
 /// What becomes of it.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -67,22 +70,11 @@ pub(super) enum Reason {
 
 impl Judge<'_> {
     pub(super) fn judge(&self, update: &Incoming) -> Verdict {
-        self.removed_above(update)
+        let above = self.standing.at_or_above(update.key);
+        removed_above(update, above)
             .or_else(|| self.obstructed(update))
-            .or_else(|| self.presence(update))
-            .unwrap_or_else(|| self.priorities(update))
-    }
-
-    /// Below a removed object nothing is set, and everything is removed already.
-    fn removed_above(&self, update: &Incoming) -> Option<Verdict> {
-        let (depth, standing) = self.standing.at_or_above(update.key)?;
-        if standing.value.is_some() || depth == update.key.segments().len() {
-            return None;
-        }
-        Some(match update.op {
-            Op::Remove => Verdict::Merged(standing.seq),
-            Op::Set | Op::Create => refused(UpdateCode::Removed, Some(standing.seq), Reason::RemovedAbove),
-        })
+            .or_else(|| self.presence(update, above))
+            .unwrap_or_else(|| self.priorities(update, above))
     }
 
     fn obstructed(&self, update: &Incoming) -> Option<Verdict> {
@@ -96,17 +88,21 @@ impl Judge<'_> {
     }
 
     /// `create` wants nothing there, `remove` something.
-    fn presence(&self, update: &Incoming) -> Option<Verdict> {
+    fn presence(&self, update: &Incoming, above: Option<Above>) -> Option<Verdict> {
+        if update.op == Op::Set {
+            return None;
+        }
         let present = self.state.get(update.key);
         match (update.op, present) {
             (Op::Create, Some(present)) => {
-                let number = self.number_at(update.key);
+                // There or above, or else what was put below it.
+                let number = above.map(|(_, standing)| standing.seq).or_else(|| self.standing.newest_below(update.key));
                 Some(match number {
                     Some(number) if update.value == Some(present) => Verdict::Merged(number),
                     _ => refused(UpdateCode::Exists, number, Reason::StandsAlready),
                 })
             }
-            (Op::Remove, None) => Some(match self.standing.at_or_above(update.key) {
+            (Op::Remove, None) => Some(match above {
                 Some((depth, removal)) if removal.value.is_none() && depth == update.key.segments().len() => Verdict::Merged(removal.seq),
                 _ => refused(UpdateCode::Absent, None, Reason::NothingThere),
             }),
@@ -114,13 +110,8 @@ impl Judge<'_> {
         }
     }
 
-    /// The entry by which something stands at `key`: there or above, or else what was put below it.
-    fn number_at(&self, key: &Key) -> Option<u64> {
-        self.standing.at_or_above(key).map(|(_, standing)| standing.seq).or_else(|| self.standing.newest_below(key))
-    }
-
-    fn priorities(&self, update: &Incoming) -> Verdict {
-        let conflicts = self.conflicts(update);
+    fn priorities(&self, update: &Incoming, above: Option<Above>) -> Verdict {
+        let conflicts = self.conflicts(update, above);
         let Some(highest) = conflicts.iter().map(|conflict| conflict.with).max_by_key(|standing| (standing.priority, standing.seq)) else {
             return Verdict::Commit { overrules: Vec::new() };
         };
@@ -140,9 +131,9 @@ impl Judge<'_> {
     }
 
     /// Unseen updates by others with which this one does not agree.
-    fn conflicts<'a>(&'a self, update: &'a Incoming) -> Vec<Conflict<'a>> {
+    fn conflicts<'a>(&'a self, update: &'a Incoming, above: Option<Above<'a>>) -> Vec<Conflict<'a>> {
         let mut conflicts = Vec::new();
-        if let Some((depth, with)) = self.standing.at_or_above(update.key) {
+        if let Some((depth, with)) = above {
             let below = &update.key.segments()[depth..];
             if update.had_not_seen(with) && differ(value_at(with.value.as_ref(), below), update.value) {
                 conflicts.push(Conflict { with, wanted: update.value });
@@ -156,6 +147,18 @@ impl Judge<'_> {
         });
         conflicts
     }
+}
+
+/// Below a removed object nothing is set, and everything is removed already.
+fn removed_above(update: &Incoming, above: Option<Above>) -> Option<Verdict> {
+    let (depth, standing) = above?;
+    if standing.value.is_some() || depth == update.key.segments().len() {
+        return None;
+    }
+    Some(match update.op {
+        Op::Remove => Verdict::Merged(standing.seq),
+        Op::Set | Op::Create => refused(UpdateCode::Removed, Some(standing.seq), Reason::RemovedAbove),
+    })
 }
 
 /// A standing update that disagrees with the incoming one.

@@ -44,8 +44,16 @@ impl From<&str> for Segment {
 
 impl Ord for Segment {
     fn cmp(&self, other: &Self) -> Ordering {
-        let (a, b) = (&*self.0, &*other.0);
-        if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        let mut at = 0;
+        while at < a.len() && at < b.len() && a[at] == b[at] {
+            at += 1;
+        }
+        match (a.get(at), b.get(at)) {
+            // Bytes of UTF-8 have the order of code units but for this: what takes two units comes before U+E000 to U+FFFF.
+            (Some(a), Some(b)) if *a.min(b) >= 0xee && (*a >= 0xf0) != (*b >= 0xf0) => b.cmp(a),
+            (a, b) => a.cmp(&b),
+        }
     }
 }
 
@@ -59,8 +67,8 @@ fn is_index(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '-')
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-')
 }
 
 /// A key: at least one segment, with its canonical text.
@@ -134,7 +142,7 @@ impl Key {
         if segments.iter().any(|segment| segment.as_str() == FORBIDDEN_NAME) {
             return Err(InvalidKey::Forbidden);
         }
-        let mut text = String::new();
+        let mut text = String::with_capacity(segments.iter().map(|segment| segment.as_str().len() + 2).sum());
         segments.iter().for_each(|segment| write_segment(segment, &mut text));
         if text.len() > KEY_MAX_BYTES {
             return Err(InvalidKey::TooLong(text.len()));
@@ -181,7 +189,7 @@ fn write_segment(segment: &Segment, out: &mut String) {
         out.push('[');
         out.push_str(text);
         out.push(']');
-    } else if !text.is_empty() && text.chars().all(is_name_char) {
+    } else if !text.is_empty() && text.bytes().all(is_name_byte) {
         if !out.is_empty() {
             out.push('.');
         }
@@ -217,7 +225,7 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 self.name()
             }
-            Some(c) if first && is_name_char(c) => self.name(),
+            Some(c) if first && u8::try_from(c).is_ok_and(is_name_byte) => self.name(),
             _ => Err(self.unexpected()),
         }
     }
@@ -229,7 +237,7 @@ impl<'a> Scanner<'a> {
 
     fn name(&mut self) -> Result<Segment, InvalidKey> {
         let rest = self.rest();
-        let end = rest.find(|c| !is_name_char(c)).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| !is_name_byte(byte)).unwrap_or(rest.len());
         if end == 0 {
             return Err(self.unexpected());
         }
@@ -351,6 +359,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn segments_have_the_order_of_utf_16(a in "[ab]{0,2}\\PC{0,2}|[é\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}", b in "[ab]{0,2}\\PC{0,2}|[é\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}]{0,3}") {
+            let order = Segment::from(a.as_str()).cmp(&Segment::from(b.as_str()));
+            prop_assert_eq!(order, a.encode_utf16().cmp(b.encode_utf16()));
+        }
+
         #[test]
         fn canonical_forms_round_trip(segments in prop::collection::vec(".{0,12}|[0-9]{1,6}|[a-z]{1,5}", 1..8)) {
             let segments: Vec<Segment> = segments.iter().map(|s| Segment::from(s.as_str())).collect();

@@ -193,7 +193,7 @@ impl Meet {
 
     /// Who overrules shows what stood there, so that the overruled can be told both values.
     fn remember_previous(&self, entry: &mut Entry, key: &Key) {
-        let previous = self.state.get(key).filter(|_| !entry.fields.overrules.is_empty());
+        let previous = (!entry.fields.overrules.is_empty()).then(|| self.state.get(key)).flatten();
         entry.fields.previous_value = previous.map(|value| raw(value.canonical()));
     }
 

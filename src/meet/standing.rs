@@ -5,7 +5,6 @@
 //! meets costs the length of its key plus what is new below it, never the length of the log.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use crate::mutant::{Mutant, planted};
 
@@ -77,27 +76,12 @@ impl StandingIndex {
 
     /// Lets `standing` stand at `key`, instead of all that stood there and below.
     pub(super) fn commit(&mut self, key: &Key, standing: Standing) -> Replaced {
-        let seq = standing.seq;
-        let mut node = &mut self.root;
-        let mut replaced = Replaced { belows: Vec::with_capacity(key.segments().len()), before: None };
-        let mut is_new = false;
-        for segment in key.segments() {
-            if !is_new {
-                replaced.belows.push(node.below);
-            }
-            node.below = seq;
-            node = match node.children.entry(segment.clone()) {
-                Entry::Occupied(child) => child.into_mut(),
-                Entry::Vacant(place) => {
-                    is_new = true;
-                    place.insert(Node::default())
-                }
-            };
-        }
         let is_lost = planted(Mutant::TombstoneLost) && standing.value.is_none();
-        let before = std::mem::replace(node, Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() });
-        replaced.before = (!is_new).then_some(before);
-        replaced
+        let seq = standing.seq;
+        let node = Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() };
+        let mut belows = Vec::with_capacity(key.segments().len());
+        let before = self.root.put(key.segments(), seq, node, &mut belows);
+        Replaced { belows, before }
     }
 
     /// Takes back the newest commit, made at `key`.
@@ -124,6 +108,19 @@ impl StandingIndex {
 }
 
 impl Node {
+    /// Puts a node of number `seq` at `path` below this one. Gives what was there, and notes what `below` was on the way.
+    fn put(&mut self, path: &[Segment], seq: u64, node: Node, belows: &mut Vec<u64>) -> Option<Node> {
+        let Some((segment, rest)) = path.split_first() else { return Some(std::mem::replace(self, node)) };
+        belows.push(std::mem::replace(&mut self.below, seq));
+        if let Some(child) = self.children.get_mut(segment) {
+            return child.put(rest, seq, node, belows);
+        }
+        let between =
+            |inner, segment: &Segment| Node { below: seq, children: HashMap::from([(segment.clone(), inner)]), ..Node::default() };
+        self.children.insert(segment.clone(), rest.iter().rev().fold(node, between));
+        None
+    }
+
     /// The highest number that stands here or below.
     fn newest(&self) -> u64 {
         self.standing.as_ref().map_or(0, |standing| standing.seq).max(self.below)

@@ -121,19 +121,7 @@ impl State {
 
     /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
     pub(crate) fn set(&mut self, key: &Key, value: Value) -> Undo {
-        let mut place = &mut self.0;
-        for (depth, segment) in key.segments().iter().enumerate() {
-            if place.get(std::slice::from_ref(segment)).is_none() {
-                let rest = &key.segments()[depth + 1..];
-                insert(place, segment, nested(rest, value));
-                return Undo { depth: depth + 1, before: None };
-            }
-            place = match child(place, segment) {
-                Some(next) => next,
-                None => unreachable!("looked up above"),
-            };
-        }
-        Undo { depth: key.segments().len(), before: Some(std::mem::replace(place, value)) }
+        put(&mut self.0, key.segments(), 0, value)
     }
 
     /// Takes away what stands at `key`. `check` must have passed.
@@ -161,6 +149,18 @@ impl State {
             (None, _) => {}
         }
     }
+}
+
+/// Puts `value` at `path` below `place`, which is `depth` segments deep.
+fn put(place: &mut Value, path: &[Segment], depth: usize, value: Value) -> Undo {
+    let Some((segment, rest)) = path.split_first() else {
+        return Undo { depth, before: Some(std::mem::replace(place, value)) };
+    };
+    if let Some(next) = child(place, segment) {
+        return put(next, rest, depth + 1, value);
+    }
+    insert(place, segment, nested(rest, value));
+    Undo { depth: depth + 1, before: None }
 }
 
 fn child<'a>(value: &'a mut Value, segment: &Segment) -> Option<&'a mut Value> {

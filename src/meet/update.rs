@@ -5,6 +5,7 @@ use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
 use super::chain::Cursor;
+use super::entry::raw;
 use super::key::Key;
 use super::outcome::UpdateCode;
 use super::value::Value;
@@ -102,8 +103,6 @@ pub struct Proposal {
     pub op: Op,
     /// Key and value, or why they cannot be read.
     pub content: Result<Content, Unreadable>,
-    /// Tells proposals under one `localSeqNum` apart.
-    pub fingerprint: Fingerprint,
 }
 
 /// Key and value of a proposal.
@@ -113,6 +112,8 @@ pub struct Content {
     pub key: Key,
     /// What; `None` for a removal.
     pub value: Option<Value>,
+    /// The value's canonical text; `null` stands for a removal's.
+    pub text: Box<RawValue>,
 }
 
 /// Why a proposal's key or value cannot be read.
@@ -122,6 +123,8 @@ pub struct Unreadable {
     pub code: UpdateCode,
     /// What was wrong and what would be right.
     pub reason: String,
+    /// Of the texts as they came.
+    fingerprint: Fingerprint,
 }
 
 /// A digest of key, value and `op`: resending under a known number must not change them.
@@ -146,30 +149,27 @@ impl Proposal {
     /// Reads key and value. A removal carries no value; one that came along is ignored.
     pub fn read(key: &str, value: Option<&RawValue>, op: Op, local_seq_num: Option<u64>, after: Option<Cursor>) -> Proposal {
         let raw = value.filter(|_| op != Op::Remove).map_or("", RawValue::get);
-        let content = Content::read(key, raw, op);
-        let fingerprint = match &content {
-            Ok(content) => content.fingerprint(op),
-            Err(_) => Fingerprint::new(key, op, raw),
-        };
-        Proposal { local_seq_num, after, op, content, fingerprint }
+        Proposal { local_seq_num, after, op, content: Content::read(key, raw, op) }
+    }
+
+    /// Tells proposals under one `localSeqNum` apart.
+    pub fn fingerprint(&self) -> Fingerprint {
+        match &self.content {
+            Ok(content) => Fingerprint::new(content.key.as_str(), self.op, content.text.get()),
+            Err(unreadable) => unreadable.fingerprint,
+        }
     }
 }
 
 impl Content {
-    fn read(key: &str, raw: &str, op: Op) -> Result<Content, Unreadable> {
-        let unreadable = |code, reason| Unreadable { code, reason };
-        let key = Key::parse(key).map_err(|error| unreadable(UpdateCode::InvalidKey, error.to_string()))?;
-        let value = (op != Op::Remove).then(|| Value::parse(raw)).transpose();
-        let value = value.map_err(|error| unreadable(UpdateCode::InvalidValue, error.to_string()))?;
-        Ok(Content { key, value })
-    }
-
-    /// The value's canonical text; `null` stands for a removal's.
-    pub fn value_text(&self) -> String {
-        self.value.as_ref().map_or_else(|| "null".to_owned(), Value::canonical)
-    }
-
-    fn fingerprint(&self, op: Op) -> Fingerprint {
-        Fingerprint::new(self.key.as_str(), op, &self.value_text())
+    fn read(key: &str, given: &str, op: Op) -> Result<Content, Unreadable> {
+        let unreadable = |code, reason| Unreadable { code, reason, fingerprint: Fingerprint::new(key, op, given) };
+        let parsed = Key::parse(key).map_err(|error| unreadable(UpdateCode::InvalidKey, error.to_string()))?;
+        let value = (op != Op::Remove).then(|| Value::parse_and_write(given)).transpose();
+        let (value, text) = match value.map_err(|error| unreadable(UpdateCode::InvalidValue, error.to_string()))? {
+            Some((value, text)) => (Some(value), text),
+            None => (None, "null".to_owned()),
+        };
+        Ok(Content { key: parsed, value, text: raw(text) })
     }
 }

@@ -54,14 +54,20 @@ impl Value {
     /// `__proto__`, nesting deeper than [`NESTING_MAX`], a canonical form longer than
     /// [`VALUE_MAX_BYTES`].
     pub fn parse(text: &str) -> Result<Value, InvalidValue> {
+        Value::parse_and_write(text).map(|(value, _)| value)
+    }
+
+    /// As [`Value::parse`], with the canonical text, which is written to see how long it is.
+    pub(super) fn parse_and_write(text: &str) -> Result<(Value, String), InvalidValue> {
         let value = Value::parse_unbounded(text)?;
-        let bytes = value.canonical().len();
+        let canonical = value.canonical();
+        let bytes = canonical.len();
         if bytes > VALUE_MAX_BYTES {
             return Err(InvalidValue(format!(
                 "the value has {bytes} bytes; at most {VALUE_MAX_BYTES} are taken, so split it into several keys"
             )));
         }
-        Ok(value)
+        Ok((value, canonical))
     }
 
     /// As [`Value::parse`], for text of any length (a whole state).

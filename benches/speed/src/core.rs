@@ -1,5 +1,6 @@
 //! The pure core: what one update costs as a meet grows, and what it takes to read a log back.
 
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -78,18 +79,62 @@ impl Bench {
     }
 }
 
+/// A map that is ordered by keys and one that hashes them: what a meet needs at least to find what stands at a key, and who put it there.
+struct Maps {
+    ordered: BTreeMap<String, u64>,
+    hashed: HashMap<String, u64>,
+    sent: u64,
+}
+
+impl Maps {
+    fn with(keys: u64) -> Maps {
+        let all = || (0..keys).map(|key| (key.to_string(), 0));
+        Maps { ordered: all().collect(), hashed: all().collect(), sent: 0 }
+    }
+
+    /// Nanoseconds to set a number at the next key in both.
+    fn sets(&mut self) -> f64 {
+        let keys = self.ordered.len() as u64;
+        let took = cpu_of(|| {
+            for _ in 0..UPDATES {
+                self.sent += 1;
+                let key = ((self.sent * 7_919) % keys).to_string();
+                for found in [self.ordered.get_mut(&key), self.hashed.get_mut(&key)].into_iter().flatten() {
+                    *black_box(found) = self.sent;
+                }
+            }
+        });
+        took.as_nanos() as f64 / UPDATES as f64
+    }
+
+    /// What it takes at least where there are more keys.
+    fn floor(keys: [u64; 2]) -> String {
+        let times = keys.map(|keys| {
+            let mut maps = Maps::with(keys);
+            median((0..5).map(|_| maps.sets()))
+        });
+        format!("; a bare BTreeMap and a HashMap alone: {:.0} → {:.0} ns", times[0], times[1])
+    }
+}
+
 pub fn flat(plan: &Plan, table: &mut Table) -> Measured<()> {
     let long = plan.share(1_000_000) as u64;
-    let mut row = |what: &str, mut small: Bench, mut large: Bench, time: fn(&mut Bench) -> f64| {
+    let mut row = |what: &str, mut small: Bench, mut large: Bench, time: fn(&mut Bench) -> f64, floor: &str| {
         let rounds: Vec<(f64, f64)> = (0..plan.rounds() + 2).map(|_| (time(&mut small), time(&mut large))).collect();
         let ratio = median(rounds.iter().map(|(small, large)| large / small));
         let (small, large) = (median(rounds.iter().map(|round| round.0)), median(rounds.iter().map(|round| round.1)));
-        table.add(&Row::new(format!("one update, {what}"), ratio, "×", AtMost(1.2), format!("{small:.0} → {large:.0} ns")));
+        table.add(&Row::new(format!("one update, {what}"), ratio, "×", AtMost(1.2), format!("{small:.0} → {large:.0} ns{floor}")));
     };
-    row(&format!("log of 1000 → {long}"), Bench::with(1_000, 10, 500), Bench::with(long, 10, 500), Bench::pushes);
-    row("1 → 10000 clients ever seen", Bench::with(20_000, 1, 500), Bench::with(20_000, 10_000, 500), Bench::pushes);
-    row("key tree 10 → 100000 wide", Bench::with(200_000, 10, 10), Bench::with(200_000, 10, 100_000), Bench::pushes);
-    row(&format!("a resend, log of 1000 → {long}"), Bench::with(1_000, 10, 500), Bench::with(long, 10, 500), Bench::resends);
+    row(&format!("log of 1000 → {long}"), Bench::with(1_000, 10, 500), Bench::with(long, 10, 500), Bench::pushes, "");
+    row("1 → 10000 clients ever seen", Bench::with(20_000, 1, 500), Bench::with(20_000, 10_000, 500), Bench::pushes, "");
+    row(
+        "key tree 10 → 100000 wide",
+        Bench::with(200_000, 10, 10),
+        Bench::with(200_000, 10, 100_000),
+        Bench::pushes,
+        &Maps::floor([10, 100_000]),
+    );
+    row(&format!("a resend, log of 1000 → {long}"), Bench::with(1_000, 10, 500), Bench::with(long, 10, 500), Bench::resends, "");
     Ok(())
 }
 
