@@ -45,7 +45,8 @@ impl From<&str> for Segment {
 impl Ord for Segment {
     fn cmp(&self, other: &Self) -> Ordering {
         let (a, b) = (&*self.0, &*other.0);
-        if a.is_ascii() && b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
+        // Bytes tell as well wherever one of the two is ASCII: the other's character there is larger in both encodings.
+        if a.is_ascii() || b.is_ascii() { a.cmp(b) } else { a.encode_utf16().cmp(b.encode_utf16()) }
     }
 }
 
@@ -120,7 +121,9 @@ impl Key {
     /// See [`InvalidKey`].
     pub fn parse(text: &str) -> Result<Key, InvalidKey> {
         let mut scanner = Scanner { text, at: 0 };
-        let mut segments = Vec::new();
+        // As many as there can be: every segment but the first begins with one of the two.
+        let beginnings = text.bytes().filter(|byte| matches!(byte, b'.' | b'[')).take(KEY_MAX_SEGMENTS).count();
+        let mut segments = Vec::with_capacity(beginnings + 1);
         while !scanner.rest().is_empty() || segments.is_empty() {
             if segments.len() == KEY_MAX_SEGMENTS {
                 return Err(InvalidKey::TooManySegments);

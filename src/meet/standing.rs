@@ -5,7 +5,6 @@
 //! meets costs the length of its key plus what is new below it, never the length of the log.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 
 use crate::mutant::{Mutant, planted};
 
@@ -77,27 +76,9 @@ impl StandingIndex {
 
     /// Lets `standing` stand at `key`, instead of all that stood there and below.
     pub(super) fn commit(&mut self, key: &Key, standing: Standing) -> Replaced {
-        let seq = standing.seq;
-        let mut node = &mut self.root;
-        let mut replaced = Replaced { belows: Vec::with_capacity(key.segments().len()), before: None };
-        let mut is_new = false;
-        for segment in key.segments() {
-            if !is_new {
-                replaced.belows.push(node.below);
-            }
-            node.below = seq;
-            node = match node.children.entry(segment.clone()) {
-                Entry::Occupied(child) => child.into_mut(),
-                Entry::Vacant(place) => {
-                    is_new = true;
-                    place.insert(Node::default())
-                }
-            };
-        }
-        let is_lost = planted(Mutant::TombstoneLost) && standing.value.is_none();
-        let before = std::mem::replace(node, Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() });
-        replaced.before = (!is_new).then_some(before);
-        replaced
+        let mut belows = Vec::with_capacity(key.segments().len());
+        let before = self.root.commit(key.segments(), standing, &mut belows);
+        Replaced { belows, before }
     }
 
     /// Takes back the newest commit, made at `key`.
@@ -124,6 +105,33 @@ impl StandingIndex {
 }
 
 impl Node {
+    fn standing(standing: Standing) -> Node {
+        let is_lost = planted(Mutant::TombstoneLost) && standing.value.is_none();
+        Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() }
+    }
+
+    /// Lets `standing` stand below this node, and gives what stood there, where there was a node.
+    fn commit(&mut self, path: &[Segment], standing: Standing, belows: &mut Vec<u64>) -> Option<Node> {
+        let Some((segment, rest)) = path.split_first() else { return Some(std::mem::replace(self, Node::standing(standing))) };
+        belows.push(self.below);
+        self.below = standing.seq;
+        // Nearly always there is one, and finding it costs no copy of the segment.
+        match self.children.get_mut(segment) {
+            Some(child) => child.commit(rest, standing, belows),
+            None => {
+                self.children.insert(segment.clone(), Node::leading_to(rest, standing));
+                None
+            }
+        }
+    }
+
+    /// New nodes down to where `standing` stands.
+    fn leading_to(path: &[Segment], standing: Standing) -> Node {
+        let below = standing.seq;
+        let above = |inner, segment: &Segment| Node { standing: None, below, children: HashMap::from([(segment.clone(), inner)]) };
+        path.iter().rev().fold(Node::standing(standing), above)
+    }
+
     /// The highest number that stands here or below.
     fn newest(&self) -> u64 {
         self.standing.as_ref().map_or(0, |standing| standing.seq).max(self.below)

@@ -121,19 +121,7 @@ impl State {
 
     /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
     pub(crate) fn set(&mut self, key: &Key, value: Value) -> Undo {
-        let mut place = &mut self.0;
-        for (depth, segment) in key.segments().iter().enumerate() {
-            if place.get(std::slice::from_ref(segment)).is_none() {
-                let rest = &key.segments()[depth + 1..];
-                insert(place, segment, nested(rest, value));
-                return Undo { depth: depth + 1, before: None };
-            }
-            place = match child(place, segment) {
-                Some(next) => next,
-                None => unreachable!("looked up above"),
-            };
-        }
-        Undo { depth: key.segments().len(), before: Some(std::mem::replace(place, value)) }
+        put(&mut self.0, key.segments(), 0, value)
     }
 
     /// Takes away what stands at `key`. `check` must have passed.
@@ -173,6 +161,18 @@ fn child<'a>(value: &'a mut Value, segment: &Segment) -> Option<&'a mut Value> {
 
 fn descend<'a>(root: &'a mut Value, path: &[Segment]) -> Option<&'a mut Value> {
     path.iter().try_fold(root, |value, segment| child(value, segment))
+}
+
+/// Puts `value` at the end of a key, of which `depth` segments lead to `place`.
+fn put(place: &mut Value, segments: &[Segment], depth: usize, value: Value) -> Undo {
+    let Some(segment) = segments.get(depth) else { return Undo { depth, before: Some(std::mem::replace(place, value)) } };
+    match child(place, segment) {
+        Some(next) => put(next, segments, depth + 1, value),
+        None => {
+            insert(place, segment, nested(&segments[depth + 1..], value));
+            Undo { depth: depth + 1, before: None }
+        }
+    }
 }
 
 /// Puts `value` into a container; behind the end of an array it is appended.
