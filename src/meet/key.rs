@@ -60,8 +60,9 @@ fn is_index(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
 
-fn is_name_char(c: char) -> bool {
-    c.is_ascii_alphanumeric() || matches!(c, '_' | '$' | '-')
+/// Names are ASCII, so a byte tells: no part of another character is one of these.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-')
 }
 
 /// A key: at least one segment, with its canonical text.
@@ -137,7 +138,8 @@ impl Key {
         if segments.iter().any(|segment| segment.as_str() == FORBIDDEN_NAME) {
             return Err(InvalidKey::Forbidden);
         }
-        let mut text = String::new();
+        // A dot or two brackets each; only quoted ones take more.
+        let mut text = String::with_capacity(segments.iter().map(|segment| segment.0.len() + 2).sum());
         segments.iter().for_each(|segment| write_segment(segment, &mut text));
         if text.len() > KEY_MAX_BYTES {
             return Err(InvalidKey::TooLong(text.len()));
@@ -184,7 +186,7 @@ fn write_segment(segment: &Segment, out: &mut String) {
         out.push('[');
         out.push_str(text);
         out.push(']');
-    } else if !text.is_empty() && text.chars().all(is_name_char) {
+    } else if !text.is_empty() && text.bytes().all(is_name_byte) {
         if !out.is_empty() {
             out.push('.');
         }
@@ -220,7 +222,7 @@ impl<'a> Scanner<'a> {
                 self.at += 1;
                 self.name()
             }
-            Some(c) if first && is_name_char(c) => self.name(),
+            Some(c) if first && u8::try_from(c).is_ok_and(is_name_byte) => self.name(),
             _ => Err(self.unexpected()),
         }
     }
@@ -232,7 +234,7 @@ impl<'a> Scanner<'a> {
 
     fn name(&mut self) -> Result<Segment, InvalidKey> {
         let rest = self.rest();
-        let end = rest.find(|c| !is_name_char(c)).unwrap_or(rest.len());
+        let end = rest.bytes().position(|byte| !is_name_byte(byte)).unwrap_or(rest.len());
         if end == 0 {
             return Err(self.unexpected());
         }

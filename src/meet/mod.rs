@@ -193,7 +193,8 @@ impl Meet {
 
     /// Who overrules shows what stood there, so that the overruled can be told both values.
     fn remember_previous(&self, entry: &mut Entry, key: &Key) {
-        let previous = self.state.get(key).filter(|_| !entry.fields.overrules.is_empty());
+        // Few overrule, and only for them is it worth a look.
+        let previous = if entry.fields.overrules.is_empty() { None } else { self.state.get(key) };
         entry.fields.previous_value = previous.map(|value| raw(value.canonical()));
     }
 
