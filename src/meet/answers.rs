@@ -14,7 +14,9 @@ pub(super) struct WriterId(u32);
 /// Answers by writer and `localSeqNum`; finding one never depends on how many there are.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
-    writers: HashMap<Writer, WriterId>,
+    /// By location, then by client, so that a look needs no [`Writer`] of its own.
+    writers: HashMap<Box<str>, HashMap<Box<str>, WriterId>>,
+    next: WriterId,
     by_number: HashMap<(WriterId, u64), Answer>,
 }
 
@@ -39,11 +41,17 @@ impl Answer {
 impl Answers {
     /// The short name of `writer`, made when it is new.
     pub(super) fn writer(&mut self, writer: &Writer) -> WriterId {
-        if let Some(id) = self.writers.get(writer) {
+        self.named(&writer.location_name, &writer.client_id)
+    }
+
+    /// The short name of the writer with this location and client.
+    pub(super) fn named(&mut self, location_name: &str, client_id: &str) -> WriterId {
+        if let Some(id) = self.writers.get(location_name).and_then(|clients| clients.get(client_id)) {
             return *id;
         }
-        let id = WriterId(u32::try_from(self.writers.len()).unwrap_or(u32::MAX));
-        self.writers.insert(writer.clone(), id);
+        let id = self.next;
+        self.next = WriterId(id.0.saturating_add(1));
+        self.writers.entry(location_name.into()).or_default().insert(client_id.into(), id);
         id
     }
 

@@ -67,6 +67,7 @@ fn is_index(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
 }
 
+/// Names are ASCII, so a byte tells: no part of another character is one of these.
 fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-')
 }
@@ -128,7 +129,9 @@ impl Key {
     /// See [`InvalidKey`].
     pub fn parse(text: &str) -> Result<Key, InvalidKey> {
         let mut scanner = Scanner { text, at: 0 };
-        let mut segments = Vec::new();
+        // As many as there can be: every segment but the first begins with one of the two.
+        let beginnings = text.bytes().filter(|byte| matches!(byte, b'.' | b'[')).take(KEY_MAX_SEGMENTS).count();
+        let mut segments = Vec::with_capacity(beginnings + 1);
         while !scanner.rest().is_empty() || segments.is_empty() {
             if segments.len() == KEY_MAX_SEGMENTS {
                 return Err(InvalidKey::TooManySegments);

@@ -162,7 +162,7 @@ impl Meet {
         let mut entry = Entry { fields, chain, text };
         self.remember_previous(&mut entry, &key);
         let entry = Arc::new(entry);
-        let writer = self.answers.writer(&entry.writer());
+        let writer = self.answers.named(&entry.fields.location_name, &entry.fields.client_id);
         let value = entry.value();
         self.commit(writer, &key, value, &entry);
         if planted(Mutant::NoDedupAfterRestart) {

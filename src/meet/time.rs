@@ -65,8 +65,36 @@ impl FromStr for Timestamp {
     type Err = jiff::Error;
 
     fn from_str(text: &str) -> Result<Self, jiff::Error> {
+        if let Some(instant) = as_written(text.as_bytes()) {
+            return Ok(instant);
+        }
         text.parse::<jiff::Timestamp>().map(|instant| Timestamp::from_millis(instant.as_millisecond()))
     }
+}
+
+/// Reads the one form that is ever written here, which a log holds once for each of its entries.
+fn as_written(text: &[u8]) -> Option<Timestamp> {
+    let &[y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2, b'.', l1, l2, l3, b'Z'] = text else {
+        return None;
+    };
+    let number = |digits: &[u8]| digits.iter().try_fold(0_i64, |n, b| b.is_ascii_digit().then(|| n * 10 + i64::from(b - b'0')));
+    let (year, month, day) = (number(&[y1, y2, y3, y4])?, number(&[m1, m2])?, number(&[d1, d2])?);
+    let (hour, minute, second) = (number(&[h1, h2])?, number(&[i1, i2])?, number(&[s1, s2])?);
+    // Leap seconds and what is out of range are for the general reader.
+    if !(1970..=9998).contains(&year) || !(1..=12).contains(&month) || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    let first = days_before(year, month);
+    let next = if month == 12 { days_before(year + 1, 1) } else { days_before(year, month + 1) };
+    let days = Some(first + day - 1).filter(|days| (first..next).contains(days))?;
+    let seconds = (days * 24 + hour) * 3_600 + minute * 60 + second;
+    Some(Timestamp(seconds * 1_000 + number(&[l1, l2, l3])?))
+}
+
+/// Days from 1970 to the first of a month. The year is counted from March on, so that its leap day comes last.
+fn days_before(year: i64, month: i64) -> i64 {
+    let (year, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    year * 365 + year / 4 - year / 100 + year / 400 + (months * 153 + 2) / 5 - 719_468
 }
 
 impl Serialize for Timestamp {
@@ -84,6 +112,20 @@ impl<'de> Deserialize<'de> for Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn both_readers_read_the_same_instant() {
+        let general = |text: &str| text.parse::<jiff::Timestamp>().unwrap().as_millisecond();
+        let day = 86_400_000;
+        for millis in (0..LAST).step_by(day * 9 + 12_345_678).chain([LAST]) {
+            let text = Timestamp::from_millis(millis).to_string();
+            assert_eq!(as_written(text.as_bytes()), Some(Timestamp(general(&text))), "{text}");
+            assert_eq!(general(&text), millis);
+        }
+        for text in ["2026-02-29T09:30:00.000Z", "2026-13-01T09:30:00.000Z", "2026-05-01T24:30:00.000Z", "2026-05-01T09:60:00.000Z"] {
+            assert!(text.parse::<Timestamp>().is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn always_three_digits_of_a_second() {

@@ -14,6 +14,7 @@
 
 mod doubles;
 pub(crate) mod durable;
+mod exact;
 pub mod files;
 pub mod line;
 pub mod log_writer;

@@ -5,6 +5,7 @@
 //! ends the log there (wire contract, section 10; the tail is kept aside by the store).
 
 use std::collections::BTreeMap;
+use std::io::BufRead;
 
 use serde_json::value::RawValue;
 
@@ -12,6 +13,7 @@ use crate::meet::chain::ChainValue;
 use crate::meet::entry::EntryFields;
 use crate::meet::outcome::Remembered;
 
+use super::exact::{self, ExactLine};
 use super::line::{AnyBody, Durable, Encoder, FORMAT, Header, VERSION, split_sum, sum_fits};
 
 /// A log as it was found.
@@ -216,9 +218,11 @@ impl<'a> Iterator for Lines<'a> {
 
     fn next(&mut self) -> Option<Line<'a>> {
         let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        let end = rest.iter().position(|&byte| byte == b'\n');
-        self.at += end.map_or(rest.len(), |end| end + 1);
-        Some(Line { text: &rest[..end.unwrap_or(rest.len())], ended: end.is_some() })
+        // This reader knows the fast way to the next line feed, and memory does not fail.
+        let length = { rest }.skip_until(b'\n').unwrap_or(rest.len());
+        self.at += length;
+        let text = rest[..length].strip_suffix(b"\n");
+        Some(Line { text: text.unwrap_or(rest), ended: text.is_some() })
     }
 }
 
@@ -268,9 +272,14 @@ impl Reader {
         if !sum_fits(self.sum, body, sum) {
             return Err("its sum does not fit it and the line before".to_owned());
         }
-        let body: AnyBody = serde_json::from_slice(line.text).map_err(|error| error.to_string())?;
-        let durable = body.durable();
-        let record = self.record(body)?;
+        let (record, durable) = match exact::read(body) {
+            Some(ExactLine { chain, commit_end, durable, fields, text }) => (self.entry(fields, text, chain, commit_end)?, durable),
+            None => {
+                let body: AnyBody = serde_json::from_slice(line.text).map_err(|error| error.to_string())?;
+                let durable = body.durable();
+                (self.record(body)?, durable)
+            }
+        };
         self.records.push(record);
         self.sum = sum;
         self.durable = self.durable.max(durable);
@@ -280,17 +289,21 @@ impl Reader {
     fn record(&mut self, body: AnyBody) -> Result<StoredRecord, String> {
         match body {
             AnyBody { entry: Some(text), chain: Some(chain), commit_end: Some(commit_end), answer: None, .. } => {
-                let fields: EntryFields = serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
-                let expected = self.seq + 1;
-                if fields.server_seq_num != expected {
-                    return Err(format!("entry {} stands where entry {expected} belongs", fields.server_seq_num));
-                }
-                self.seq = expected;
-                Ok(StoredRecord::Entry { fields, text: text.to_owned(), chain, commit_end })
+                let fields = serde_json::from_str(text.get()).map_err(|error| error.to_string())?;
+                self.entry(fields, text, chain, commit_end)
             }
             AnyBody { entry: None, answer: Some(answer), .. } => Ok(StoredRecord::Answer(answer)),
             _ => Err("it holds neither an entry nor an answer".to_owned()),
         }
+    }
+
+    fn entry(&mut self, fields: EntryFields, text: &RawValue, chain: ChainValue, commit_end: u64) -> Result<StoredRecord, String> {
+        let expected = self.seq + 1;
+        if fields.server_seq_num != expected {
+            return Err(format!("entry {} stands where entry {expected} belongs", fields.server_seq_num));
+        }
+        self.seq = expected;
+        Ok(StoredRecord::Entry { fields, text: text.to_owned(), chain, commit_end })
     }
 
     /// Remembers the place where everything before is whole.
