@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::client::channel::Transport;
 use crate::client::replica::{ConflictFree, News, Record, Replica};
@@ -25,6 +26,8 @@ pub(super) struct Core {
     pub(super) stopping: CancellationToken,
     /// Held while edits are under way: a sync chain sends alone.
     pub(super) sending: tokio::sync::Mutex<()>,
+    /// Changes under way: whoever gives one up does not stop it.
+    pub(super) changes: TaskTracker,
 }
 
 struct Inner {
@@ -53,6 +56,7 @@ impl Core {
             news: broadcast::Sender::new(EVENTS_KEPT),
             stopping: CancellationToken::new(),
             sending: tokio::sync::Mutex::new(()),
+            changes: TaskTracker::new(),
         }
     }
 
@@ -75,7 +79,7 @@ impl Core {
     {
         let core = Arc::clone(self);
         // A store syncs its medium, which takes a thread that may wait.
-        let changed = tokio::task::spawn_blocking(move || core.change_now(decide)).await;
+        let changed = self.changes.spawn_blocking(move || core.change_now(decide)).await;
         let news = changed.unwrap_or(Err(LiveError::Store(StoreError::Failed)))?;
         let news = Arc::new(news);
         // Nobody may be watching.

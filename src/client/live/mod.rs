@@ -207,11 +207,13 @@ impl Live {
         self.core.conflict_free()
     }
 
-    /// Stops. What was not sent stays in the store.
+    /// Stops, and lets go of the store. What was not sent stays in it.
     pub async fn close(self) {
         self.core.stopping.cancel();
         let mut this = self;
         let _ = (&mut this.driver).await;
+        this.core.changes.close();
+        this.core.changes.wait().await;
     }
 }
 
