@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -22,8 +23,8 @@ const INDEX: &str = "index.html";
 /// Comes before OpenLifter's own scripts, which ask for what it brings.
 const SCRIPT: &str = r#"<script src="/web/openlifter/hook.js"></script>"#;
 
-/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere. Scripts have a policy for each page.
+const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Whether a folder can be served.
 ///
@@ -91,6 +92,7 @@ async fn index(folder: &Path, request: &HeaderMap) -> Answer {
     let Some(text) = read.as_deref().and_then(with_script) else {
         return Err(Problem::new(Code::NotFound, format!("{INDEX} of the OpenLifter build is gone, or has no <head>; build it again")));
     };
+    let policy = format!("{POLICY}; script-src 'self'{}", inline_scripts(&text));
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(&text)));
     let headers =
         [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, &tag)];
@@ -109,6 +111,37 @@ fn with_script(page: &str) -> Option<String> {
     Some(format!("{}{SCRIPT}{}", &page[..end], &page[end..]))
 }
 
+/// A script of a page: its tag, and what stands inside.
+struct Script<'a> {
+    tag: &'a str,
+    inside: &'a str,
+}
+
+impl<'a> Script<'a> {
+    fn source(&self) -> Option<&'a str> {
+        let (_, rest) = self.tag.split_once("src=")?;
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''));
+        let (source, _) =
+            rest.trim_start_matches(['"', '\'']).split_once(|next: char| quote.map_or(next.is_whitespace(), |quote| next == quote))?;
+        Some(source)
+    }
+}
+
+/// The scripts of a page, as a build writes them: in small letters.
+fn scripts(page: &str) -> impl Iterator<Item = Script<'_>> {
+    page.split("<script").skip(1).filter_map(|rest| {
+        let (tag, rest) = rest.split_once('>')?;
+        let (inside, _) = rest.split_once("</script>")?;
+        Some(Script { tag, inside })
+    })
+}
+
+/// Some builds start from a script inside their page; it may run because it is this one.
+fn inline_scripts(page: &str) -> String {
+    let inside = scripts(page).filter(|script| script.source().is_none());
+    inside.map(|script| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script.inside)))).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +152,14 @@ mod tests {
         assert_eq!(with("<html><head><title>x</title>"), format!("<html><head>{SCRIPT}<title>x</title>"));
         assert_eq!(with("<HTML><HEAD lang=\"é\">\n<base>"), format!("<HTML><HEAD lang=\"é\">{SCRIPT}\n<base>"));
         assert_eq!(with("<header></header><head >"), format!("<header></header><head >{SCRIPT}"));
+    }
+
+    #[test]
+    fn scripts_inside_the_page_are_known_by_their_hash() {
+        let page = "<head><script src=\"/app/a.js\"></script><script>boot()</script></head>";
+        assert_eq!(inline_scripts(page), " 'sha256-MeZS89WlF0u+o0hCvHTBt4q1WHU+U+sJKgbdRUc36mY='");
+        let sources: Vec<_> = scripts(page).map(|script| script.source()).collect();
+        assert_eq!(sources, [Some("/app/a.js"), None]);
     }
 
     #[test]

@@ -52,6 +52,8 @@ async fn its_page_gets_one_script_before_its_own() {
     let script = "<script src=\"/web/openlifter/hook.js\"></script>";
     assert_eq!(page.text.replacen(script, "", 1), PAGE, "nothing else is changed");
     assert!(page.text.find(script) < page.text.find("main.0a1b.js"));
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self'") && !policy.contains("script-src 'self' 'unsafe-inline'"), "{policy}");
     let tag = page.header("etag").to_owned();
     assert_eq!(asking(&server, "/app/", &[("if-none-match", &tag)]).await.status.as_u16(), 304);
     fs::write(folder.path().join("index.html"), PAGE.replace("0a1b", "2c3d")).unwrap();
@@ -69,7 +71,7 @@ async fn its_files_come_as_what_they_are() {
         let file = server.stranger().get(&format!("/app/{path}")).await;
         assert_eq!((file.status.as_u16(), file.header("content-type")), (200, kind), "{path}");
         let policy = file.header("content-security-policy");
-        assert!(policy.contains("script-src 'self';"), "{policy}");
+        assert!(policy.starts_with("default-src 'none';"), "{policy}");
         let since = file.header("last-modified").to_owned();
         let again = asking(&server, &format!("/app/{path}"), &[("if-modified-since", &since)]).await;
         assert_eq!(again.status.as_u16(), 304, "{path}");
@@ -133,6 +135,10 @@ fn a_folder_that_is_no_build_is_refused_at_the_start() {
     let (code, _, told) = start(folder.path());
     assert_eq!(code, 2, "{told}");
     assert!(told.contains("has no <head>"), "{told}");
+    fs::write(folder.path().join("index.html"), PAGE.replace("/app/static", "/releases/1.3/static")).unwrap();
+    let (code, _, told) = start(folder.path());
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("its script /releases/1.3/static/js/main.0a1b.js is built for another address"), "{told}");
 }
 
 #[test]
