@@ -77,7 +77,7 @@ export function bash(script) {
 }
 
 /**
- * Texts that are hard to read, controls without a name, and what sticks out to the right. Runs in a page.
+ * Texts that are hard to read, controls without a name, what sticks out to the right, and a page without one title. Runs in a page.
  * @param {string} [host] whose shadow is looked at, in place of the page
  */
 export function flaws(host) {
@@ -107,5 +107,7 @@ export function flaws(host) {
   const nameless = controls.filter((one) => !one.getAttribute("aria-label") && !one.labels?.length && !one.textContent?.trim()).map((one) => one.outerHTML);
   const wide = [document.documentElement, ...all.filter((one) => one.matches("dialog"))].filter((one) => one.scrollWidth > one.clientWidth);
   const sticksOut = wide.map((one) => `${one.tagName}: ${one.scrollWidth} px wide`);
-  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut] };
+  const titles = all.filter((one) => one.matches("h1")).length;
+  const untitled = host || titles === 1 ? [] : [`${titles} titles of the page`];
+  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut, ...untitled] };
 }

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 import { ELEMENTS } from "../../overlay/elements.js";
 import { fold, trace } from "../overlay/traces.mjs";
-import { launch, newPage, skip } from "./browser.mjs";
+import { flaws, launch, newPage, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 const MARKUP = "<img src=x onerror=alert(1)>";
@@ -302,6 +302,18 @@ test("the list has every overlay with a live preview, an address, and files to t
   assert.deepEqual(complaints, []);
   await page.close();
 });
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`the list is legible and fits a phone, ${colorScheme}`, { skip }, async () => {
+    const { page } = await newPage(browser, { colorScheme, viewport: { width: 360, height: 640 } });
+    await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+    await page.click("summary >> nth=0");
+    const { checked, found } = await page.evaluate(flaws);
+    assert.ok(checked > 150, String(checked));
+    assert.deepEqual(found, []);
+    await page.close();
+  });
+}
 
 test("the QR code says the address", { skip }, async () => {
   const { page } = await newPage(browser);
