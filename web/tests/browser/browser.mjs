@@ -99,9 +99,12 @@ export function flaws(host) {
   const hasText = (/** @type {Element} */ one) => one.matches("input, select") || [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
   const faint = all.filter(hasText).flatMap((one) => {
     if (one.matches(":disabled")) return [];
-    const [light, dark] = [channels(getComputedStyle(one).color), ground(one)].map(luminance).sort((a, b) => b - a);
-    const ratio = (light + 0.05) / (dark + 0.05);
-    return ratio < 4.5 ? [`${one.tagName}.${one.className} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
+    const parts = one.matches("[placeholder]") ? [undefined, "::placeholder"] : [undefined];
+    return parts.flatMap((part) => {
+      const [light, dark] = [channels(getComputedStyle(one, part).color), ground(one)].map(luminance).sort((a, b) => b - a);
+      const ratio = (light + 0.05) / (dark + 0.05);
+      return ratio < 4.5 ? [`${one.tagName}.${one.className}${part ?? ""} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
+    });
   });
   const controls = /** @type {HTMLInputElement[]} */ (all.filter((one) => one.matches("input, select, button, a[href]")));
   const nameless = controls.filter((one) => !one.getAttribute("aria-label") && !one.labels?.length && !one.textContent?.trim()).map((one) => one.outerHTML);

@@ -303,6 +303,19 @@ test("the list has every overlay with a live preview, an address, and files to t
   await page.close();
 });
 
+/** The colours in the upper left corner of a part of a page. @param {import("playwright-core").Page} page @param {import("playwright-core").Locator} part */
+async function coloursAt(page, part) {
+  const bytes = (await part.screenshot()).toString("base64");
+  return page.evaluate(async (text) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))]));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(64, 64).getContext("2d"));
+    context.drawImage(bitmap, -8, -8);
+    const { data } = context.getImageData(0, 0, 64, 64);
+    const colours = Array.from({ length: 64 * 64 }, (_, place) => `#${[...data.slice(4 * place, 4 * place + 3)].map((part) => part.toString(16).padStart(2, "0")).join("")}`);
+    return [...new Set(colours)].sort();
+  }, bytes);
+}
+
 for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
   test(`the list is legible and fits a phone, ${colorScheme}`, { skip }, async () => {
     const { page } = await newPage(browser, { colorScheme, viewport: { width: 360, height: 640 } });
@@ -311,6 +324,10 @@ for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     const { checked, found } = await page.evaluate(flaws);
     assert.ok(checked > 150, String(checked));
     assert.deepEqual(found, []);
+    const preview = page.locator('[data-overlay="lower-third"] .preview');
+    await preview.scrollIntoViewIfNeeded();
+    await preview.locator("iframe").contentFrame().locator(".lr-card").waitFor();
+    assert.deepEqual(await coloursAt(page, preview), ["#5b636c", "#68717b"], "what is transparent shows the picture behind it");
     await page.close();
   });
 }
