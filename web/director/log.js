@@ -3,6 +3,7 @@
 import { element } from "../board.js";
 import { byId, write } from "../meet-page.js";
 import { lifterOf, timeText, valueText } from "../parts.js";
+import { LogSearch } from "./search.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Entry} Entry */
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
@@ -15,7 +16,8 @@ export class LogList {
   #count = byId("log-count", HTMLElement);
   #said = byId("log-said", HTMLElement);
   #more = byId("log-more", HTMLElement);
-  #search = byId("search", HTMLFormElement);
+  #form = byId("search", HTMLFormElement);
+  #search = new LogSearch((key) => this.#lifter(key), () => this.#askDraw());
   #look;
   /** @type {Meet | null} */
   #meet = null;
@@ -32,8 +34,8 @@ export class LogList {
   /** @param {(number: number) => void} look shows the meet as of an update */
   constructor(look) {
     this.#look = look;
-    this.#search.addEventListener("submit", (event) => event.preventDefault());
-    this.#search.addEventListener("input", () => this.#find());
+    this.#form.addEventListener("submit", (event) => event.preventDefault());
+    this.#form.addEventListener("input", () => this.#find());
     this.#more.addEventListener("click", () => {
       this.#shown += SHOWN_STEP;
       this.#draw();
@@ -47,7 +49,7 @@ export class LogList {
   show(meet) {
     this.#meet = meet;
     this.#startOver();
-    this.#search.reset();
+    this.#form.reset();
     this.#find();
     const stops = [meet.on("reset", () => this.#startOver()), meet.subscribe(() => void this.#read(meet))];
     return () => {
@@ -81,7 +83,7 @@ export class LogList {
         if (known !== this.#entries) continue;
         if (news.length === 0) break;
         for (const entry of news) known.push(entry);
-        this.#askDraw();
+        this.#refresh();
       }
     } catch {
       // The next status asks again; why it failed stands at the link.
@@ -93,10 +95,15 @@ export class LogList {
   }
 
   #find() {
-    const field = /** @type {HTMLInputElement} */ (this.#search.elements.namedItem("words"));
+    const field = /** @type {HTMLInputElement} */ (this.#form.elements.namedItem("words"));
     this.#words = field.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.#shown = SHOWN_STEP;
-    this.#askDraw();
+    this.#refresh();
+  }
+
+  #refresh() {
+    if (this.#words.length > 0) this.#search.find(this.#entries, this.#words);
+    else this.#askDraw();
   }
 
   #askDraw() {
@@ -109,7 +116,7 @@ export class LogList {
   }
 
   #draw() {
-    const found = this.#words.length === 0 ? this.#entries : this.#entries.filter((entry) => this.#fits(entry));
+    const found = this.#words.length === 0 ? this.#entries : this.#search.found;
     const shown = found.slice(-this.#shown).reverse();
     const numbers = new Set(shown.map(({ serverSeqNum }) => serverSeqNum));
     for (const [number, line] of this.#lines) {
@@ -128,16 +135,9 @@ export class LogList {
     this.#more.hidden = found.length <= shown.length;
   }
 
-  /** Every word has to occur. @param {Entry} entry */
-  #fits(entry) {
-    const value = JSON.stringify(entry.updateValue ?? "");
-    const text = [entry.serverSeqNum, entry.updateKey, value, entry.op, entry.locationName, this.#lifter(entry)].join(" ").toLowerCase();
-    return this.#words.every((word) => text.includes(word));
-  }
-
-  /** @param {Entry} entry */
-  #lifter(entry) {
-    return lifterOf(/** @type {any} */ (this.#meet?.state ?? null), entry.updateKey);
+  /** @param {string} key */
+  #lifter(key) {
+    return lifterOf(/** @type {any} */ (this.#meet?.state ?? null), key);
   }
 
   /** @param {Entry} entry */
@@ -155,7 +155,7 @@ export class LogList {
     look.setAttribute("aria-label", `The meet as of update ${serverSeqNum}`);
     look.addEventListener("click", () => this.#look(serverSeqNum));
     const what = element("span", { className: "what" }, element("code", { text: updateKey }));
-    const lifter = this.#lifter(entry);
+    const lifter = this.#lifter(updateKey);
     if (lifter) what.append(element("span", { className: "lifter", text: lifter }));
     const where = element("span", { className: "where", text: `${locationName} (${priority})` });
     if (overrules) where.append(element("span", { className: "overrules", text: `overrules ${overrules.join(", ")}` }));

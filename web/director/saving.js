@@ -1,6 +1,8 @@
 // What the meet is, as files.
 
-import { byId } from "../meet-page.js";
+import { byId, write } from "../meet-page.js";
+import { readMeet } from "../overlay/logic/meet.js";
+import { hasAttemptsLeft } from "../overlay/logic/totals.js";
 import { saying } from "../parts.js";
 import { download } from "../save.js";
 import { resultsCsv } from "./results.js";
@@ -30,6 +32,24 @@ export function showSaving(meet) {
       const lines = (await meet.log()).map((entry) => `${JSON.stringify(entry)}\n`);
       download(`${name}-log-${lines.length}.jsonl`, "application/x-ndjson", lines.join(""));
     }),
+    showLeft(meet),
   ];
   return () => stops.forEach((stop) => stop());
+}
+
+/** Says that results are not final while somebody may still lift. @param {Meet} meet */
+function showLeft(meet) {
+  const place = byId("not-over", HTMLElement);
+  let isAsked = false;
+  const show = () => {
+    isAsked = false;
+    const { entries } = readMeet(/** @type {any} */ (meet.state));
+    const left = entries.filter(hasAttemptsLeft).length;
+    place.hidden = left === 0 || meet.status.meet === "finished";
+    write(place, `The meet is not over: ${left} of ${entries.length} lifters have attempts left, or passed them. In these results a lifter without a total is DQ, or NS before the first attempt.`);
+  };
+  return meet.subscribe(() => {
+    if (!isAsked) requestAnimationFrame(show);
+    isAsked = true;
+  });
 }

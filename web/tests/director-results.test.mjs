@@ -6,6 +6,8 @@ import { test } from "node:test";
 
 import { editsOf } from "../director/openlifter.js";
 import { resultsCsv } from "../director/results.js";
+import { readMeet } from "../overlay/logic/meet.js";
+import { hasAttemptsLeft } from "../overlay/logic/totals.js";
 
 const dataOf = (/** @type {string} */ name) => readFileSync(new URL(`../../tests/data/${name}`, import.meta.url), "utf8");
 
@@ -34,3 +36,19 @@ for (const name of ["kg-single-34", "kg-multidiv-36", "lbs-25", "kg-large-310"])
     assert.deepEqual(compared(rowsOf(ours)), compared(rowsOf(theirs)));
   });
 }
+
+test("a lifter has attempts left until the last lift is through, or all of one are missed", () => {
+  const left = (/** @type {string[]} */ events, /** @type {number[][]} */ ...[squatStatus, benchStatus, deadliftStatus]) => {
+    const kg = [100, 100, 100, 100, 100];
+    const entry = { id: 1, events, squatKg: kg, benchKg: kg, deadliftKg: kg, squatStatus, benchStatus, deadliftStatus };
+    return hasAttemptsLeft(readMeet({ registration: { entries: { 1: entry } } }).entries[0]);
+  };
+  const [none, all, missed] = [[0, 0, 0], [1, -1, 1], [-1, -1, -1]];
+  assert.ok(left(["SBD"], none, none, none));
+  assert.ok(left(["SBD"], all, all, [1, 1, 0]));
+  assert.ok(!left(["SBD"], all, all, all));
+  assert.ok(!left(["SBD"], missed, none, none));
+  assert.ok(!left(["SBD"], [1, 0, 0], all, all), "a squat that was passed does not come back");
+  assert.ok(!left(["B"], none, all, none), "lifts of other events");
+  assert.ok(left(["D", "B"], none, all, none));
+});

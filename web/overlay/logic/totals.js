@@ -61,3 +61,15 @@ export function subtotalOf(entry, event = mainEvent(entry)) {
 export function isOut(entry, event = mainEvent(entry)) {
   return liftsOf(event).some((lift) => contests(entry, lift) && entry.attempts[lift].slice(0, COUNTED).every(({ status }) => status < 0));
 }
+
+/**
+ * Whether the lifter may still lift. An attempt that was not taken before the next lift began was passed; whether a last one
+ * will be, nobody can tell.
+ * @param {Entry} entry
+ */
+export function hasAttemptsLeft(entry) {
+  if (isOut(entry)) return false;
+  const contested = LIFTS.filter((lift) => contests(entry, lift)).map((lift) => entry.attempts[lift].slice(0, COUNTED));
+  const begun = contested.map((attempts) => attempts.some(({ status }) => status !== 0)).lastIndexOf(true);
+  return contested.slice(Math.max(0, begun)).some((attempts) => attempts.some(({ status }) => status === 0));
+}

@@ -77,7 +77,7 @@ export function bash(script) {
 }
 
 /**
- * Texts that are hard to read, controls without a name, and what sticks out to the right. Runs in a page.
+ * Texts that are hard to read, controls without a name, what sticks out to the right, and a page without one title. Runs in a page.
  * @param {string} [host] whose shadow is looked at, in place of the page
  */
 export function flaws(host) {
@@ -99,13 +99,18 @@ export function flaws(host) {
   const hasText = (/** @type {Element} */ one) => one.matches("input, select") || [...one.childNodes].some((node) => node.nodeType === 3 && node.textContent?.trim());
   const faint = all.filter(hasText).flatMap((one) => {
     if (one.matches(":disabled")) return [];
-    const [light, dark] = [channels(getComputedStyle(one).color), ground(one)].map(luminance).sort((a, b) => b - a);
-    const ratio = (light + 0.05) / (dark + 0.05);
-    return ratio < 4.5 ? [`${one.tagName}.${one.className} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
+    const parts = one.matches("[placeholder]") ? [undefined, "::placeholder"] : [undefined];
+    return parts.flatMap((part) => {
+      const [light, dark] = [channels(getComputedStyle(one, part).color), ground(one)].map(luminance).sort((a, b) => b - a);
+      const ratio = (light + 0.05) / (dark + 0.05);
+      return ratio < 4.5 ? [`${one.tagName}.${one.className}${part ?? ""} ${one.textContent}: ${ratio.toFixed(2)}`] : [];
+    });
   });
   const controls = /** @type {HTMLInputElement[]} */ (all.filter((one) => one.matches("input, select, button, a[href]")));
   const nameless = controls.filter((one) => !one.getAttribute("aria-label") && !one.labels?.length && !one.textContent?.trim()).map((one) => one.outerHTML);
   const wide = [document.documentElement, ...all.filter((one) => one.matches("dialog"))].filter((one) => one.scrollWidth > one.clientWidth);
   const sticksOut = wide.map((one) => `${one.tagName}: ${one.scrollWidth} px wide`);
-  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut] };
+  const titles = all.filter((one) => one.matches("h1")).length;
+  const untitled = host || titles === 1 ? [] : [`${titles} titles of the page`];
+  return { checked: all.length, found: [...faint, ...nameless, ...sticksOut, ...untitled] };
 }

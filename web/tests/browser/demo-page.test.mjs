@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { bash, launch, link, newPage, skip } from "./browser.mjs";
+import { bash, flaws, launch, link, newPage, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 const LIFTERS = 34;
@@ -173,3 +173,20 @@ test("without a demo the page shows first steps, and they work in order", { skip
   assert.deepEqual(complaints, []);
   await page.close();
 });
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`the page is legible and fits a phone, ${colorScheme}`, { skip }, async () => {
+    const { page } = await newPage(browser, { colorScheme, viewport: { width: 360, height: 640 } });
+    await page.goto(`${demo.origin}/demo`);
+    await filled(page);
+    await page.waitForSelector("#board .attempt.good");
+    await page.waitForSelector("#feed td");
+    const { checked, found } = await page.evaluate(flaws);
+    assert.ok(checked > 500, String(checked));
+    assert.deepEqual(found, []);
+    await page.goto(`${plain.origin}/demo`);
+    await page.waitForSelector("#first-steps:not([hidden])");
+    assert.deepEqual((await page.evaluate(flaws)).found, []);
+    await page.close();
+  });
+}

@@ -274,6 +274,25 @@ test("results are computed, saved as a file, and published as that", slow, async
   await page.close();
 });
 
+test("results say that they are not final while somebody has attempts left", slow, async () => {
+  const { page } = await newDirector();
+  const meet = await create(page);
+  const token = await join(meet, "platform 1");
+  const entry = (/** @type {object} */ attempts) => ({ name: "Ada Ashdown", events: ["B"], divisions: ["Open"], ...attempts });
+  assert.ok(await page.isHidden("#not-over"), "nobody is there yet");
+  await push(meet, token, "registration.entries[1]", entry({ id: 1, benchKg: [60, 65, 70, 0, 0], benchStatus: [1, -1, 1, 0, 0] }));
+  await push(meet, token, "registration.entries[2]", entry({ id: 2, benchKg: [60, 65, 0, 0, 0], benchStatus: [-1, 0, 0, 0, 0] }));
+  await shows(page, "#not-over", "1 of 2 lifters have attempts left");
+  await push(meet, token, "registration.entries[2]", entry({ id: 2, benchKg: [60, 65, 65, 0, 0], benchStatus: [-1, -1, -1, 0, 0] }));
+  await page.waitForSelector("#not-over", { state: "hidden" });
+  // Whoever finishes the meet has decided that the open attempts were passed.
+  await push(meet, token, "registration.entries[2].benchStatus[2]", 0);
+  await page.waitForSelector("#not-over:not([hidden])");
+  await server.send("POST", `/v1/meets/${meet}/finish`, { token });
+  await page.waitForSelector("#not-over", { state: "hidden" });
+  await page.close();
+});
+
 test("lifters are added by name, and called to the platform", slow, async () => {
   const { page, complaints } = await newDirector();
   const meet = await create(page);

@@ -10,7 +10,7 @@ import { pathToFileURL } from "node:url";
 
 import { ELEMENTS } from "../../overlay/elements.js";
 import { fold, trace } from "../overlay/traces.mjs";
-import { launch, newPage, skip } from "./browser.mjs";
+import { flaws, launch, newPage, skip } from "./browser.mjs";
 import { Server } from "./server.mjs";
 
 const MARKUP = "<img src=x onerror=alert(1)>";
@@ -302,6 +302,35 @@ test("the list has every overlay with a live preview, an address, and files to t
   assert.deepEqual(complaints, []);
   await page.close();
 });
+
+/** The colours in the upper left corner of a part of a page. @param {import("playwright-core").Page} page @param {import("playwright-core").Locator} part */
+async function coloursAt(page, part) {
+  const bytes = (await part.screenshot()).toString("base64");
+  return page.evaluate(async (text) => {
+    const bitmap = await createImageBitmap(new Blob([Uint8Array.from(atob(text), (one) => one.charCodeAt(0))]));
+    const context = /** @type {OffscreenCanvasRenderingContext2D} */ (new OffscreenCanvas(64, 64).getContext("2d"));
+    context.drawImage(bitmap, -8, -8);
+    const { data } = context.getImageData(0, 0, 64, 64);
+    const colours = Array.from({ length: 64 * 64 }, (_, place) => `#${[...data.slice(4 * place, 4 * place + 3)].map((part) => part.toString(16).padStart(2, "0")).join("")}`);
+    return [...new Set(colours)].sort();
+  }, bytes);
+}
+
+for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+  test(`the list is legible and fits a phone, ${colorScheme}`, { skip }, async () => {
+    const { page } = await newPage(browser, { colorScheme, viewport: { width: 360, height: 640 } });
+    await page.goto(`${server.origin}/overlays?meet=${meet}#key=${key}`);
+    await page.click("summary >> nth=0");
+    const { checked, found } = await page.evaluate(flaws);
+    assert.ok(checked > 150, String(checked));
+    assert.deepEqual(found, []);
+    const preview = page.locator('[data-overlay="lower-third"] .preview');
+    await preview.scrollIntoViewIfNeeded();
+    await preview.locator("iframe").contentFrame().locator(".lr-card").waitFor();
+    assert.deepEqual(await coloursAt(page, preview), ["#5b636c", "#68717b"], "what is transparent shows the picture behind it");
+    await page.close();
+  });
+}
 
 test("the QR code says the address", { skip }, async () => {
   const { page } = await newPage(browser);

@@ -40,7 +40,8 @@ test(`the first overlay shows a typed name after ${ACTIONS_MAX} actions`, { skip
     await picture(page, "lifter");
     const opened = page.context().waitForEvent("page");
     const link = page.locator('[aria-label="Open the lower third of overlays"]');
-    await link.scrollIntoViewIfNeeded();
+    await link.waitFor();
+    await page.evaluate(() => document.getElementById("new-key")?.scrollIntoView());
     await picture(page, "overlays");
     await act("click: Open, beside Lower third", link.click());
     const overlay = await opened;
