@@ -25,7 +25,7 @@ import { tellsTheHead } from "./replica.js";
  */
 
 /** @typedef {{ updatesRelayed: Entry[], serverSeqNum: number, cursor: string, chain?: string | null, headSeqNum: number, more: boolean, status?: Status }} ReceivedPage */
-/** @typedef {{ restoreAfter?: number, reset?: true }} Need */
+/** @typedef {{ restoreAfter: number } | { reset: true }} Need the server has lost what is behind an entry; its history is another one */
 
 /** An answer that does not fit the replica. It has no effect; asking again is right. */
 export class Unfit extends Error {
@@ -43,14 +43,14 @@ export class Unfit extends Error {
  * What is to be stored and applied, null where there is nothing new, and what has to happen then.
  * @param {Replica} replica
  * @param {Answer} answer
- * @returns {{ record: Record | null, need: Need }}
+ * @returns {{ record: Record | null, need: Need | null }}
  */
 export function meaning(replica, answer) {
   if (answer.kind === "behind") return { record: null, need: { restoreAfter: Math.min(seqOf(answer.head ?? ""), replica.log.head) } };
   if (answer.kind === "history") return { record: null, need: { reset: true } };
   const answered = read(replica, answer);
   if (answer.kind === "finished") finish(replica, answered);
-  return { record: isOld(replica, answered) ? null : { answered }, need: {} };
+  return { record: isOld(replica, answered) ? null : { answered }, need: null };
 }
 
 /**

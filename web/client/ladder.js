@@ -4,21 +4,18 @@
 import { Climb } from "./climb.js";
 import { Fault } from "./fault.js";
 import { seqOf } from "./log.js";
-import { openStream } from "./streams.js";
-import { Trial } from "./trial.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./requests.js").Requests} Requests */
 /** @typedef {import("./streams.js").Stream} Stream */
 /** @typedef {import("./streams.js").StreamKind} StreamKind */
-/** @typedef {{ stream: Stream, trial: Trial }} Carrier */
 
 const NOTHING_NEW = /** @type {Answer} */ ({ kind: "done" });
 
 export class Ladder {
   #requests;
   #climb = new Climb();
-  /** @type {Carrier | null} */
+  /** @type {Stream | null} */
   #carrier = null;
   /** A stream that is being opened; resolves once it was judged. @type {Promise<undefined> | null} */
   #probing = null;
@@ -37,7 +34,7 @@ export class Ladder {
 
   /** Drops whatever is open: it may be dead, and it may have a better way now. */
   reset() {
-    this.#carrier?.stream.news.end();
+    this.#carrier?.news.end();
     this.#carrier = null;
     this.#climb.forget();
     this.#stop.abort();
@@ -57,7 +54,7 @@ export class Ladder {
   async push(updates) {
     const { signal } = this.#stop;
     try {
-      const answer = await this.#carrier?.stream.push?.(updates);
+      const answer = await this.#carrier?.push?.(updates);
       if (answer) return answer;
     } catch (fault) {
       // Whatever became of it, the same updates get the same answers.
@@ -81,7 +78,7 @@ export class Ladder {
     try {
       for (;;) {
         this.#probe(after);
-        if (this.#carrier && seqOf(this.#carrier.stream.news.position) > seqOf(after)) this.#drop(Infinity);
+        if (this.#carrier && seqOf(this.#carrier.news.position) > seqOf(after)) this.#drop(Infinity);
         const answer = await (this.#carrier ? this.#take(this.#carrier, after, until, beside) : this.#ask(after, until, beside));
         if (answer) return answer;
       }
@@ -98,7 +95,7 @@ export class Ladder {
   #probe(after) {
     const kind = this.#probing || this.#isClosed ? null : this.#climb.probe(Date.now());
     if (kind === null) return;
-    const opened = openStream(this.#requests, kind, after).then((stream) => stream, () => null);
+    const opened = open(this.#requests, kind, after).catch(() => null);
     this.#probing = opened.then((stream) => this.#judge(kind, stream));
   }
 
@@ -111,8 +108,8 @@ export class Ladder {
     if (!stream) this.#climb.failed(kind, Date.now());
     else if (this.#isClosed) stream.news.end();
     else {
-      this.#carrier?.stream.news.end();
-      this.#carrier = { stream, trial: new Trial(stream.news.head) };
+      this.#carrier?.news.end();
+      this.#carrier = stream;
       this.#climb.proven(kind);
     }
     return undefined;
@@ -120,7 +117,7 @@ export class Ladder {
 
   /** @param {number} livedMs */
   #drop(livedMs) {
-    const stream = this.#carrier?.stream;
+    const stream = this.#carrier;
     this.#carrier = null;
     stream?.news.end();
     if (stream) this.#climb.ended(stream.kind, livedMs, Date.now());
@@ -144,14 +141,14 @@ export class Ladder {
 
   /**
    * What the stream that carries has; undefined where requests have to go on, or a better stream is there.
-   * @param {Carrier} carrier
+   * @param {Stream} carrier
    * @param {string} after
    * @param {number} until
    * @param {AbortController} beside
    * @returns {Promise<Answer | undefined>}
    */
   async #take(carrier, after, until, beside) {
-    const { stream, trial } = carrier;
+    const { news, trial } = carrier;
     /** @type {Promise<Answer | undefined>} */
     const never = new Promise(() => {});
     // Where a stream carries, a request that brings nothing need not be made again at once.
@@ -160,7 +157,7 @@ export class Ladder {
       if (this.#carrier !== carrier) return undefined;
       const answer = this.#next(carrier, after);
       if (answer !== undefined) return answer ?? undefined;
-      const came = await soon([stream.news.ready.then(() => undefined), this.#probing ?? never, request], Math.min(until, trial.deadline));
+      const came = await soon([news.ready.then(() => undefined), this.#probing ?? never, request], Math.min(until, trial.deadline));
       if (came) {
         if (came.page) trial.requestCame(seqOf(came.page.cursor), Date.now());
         if (came.kind !== "done") this.#drop(Infinity);
@@ -177,12 +174,12 @@ export class Ladder {
 
   /**
    * The next message that says something new; undefined where there is none yet, null where the stream is gone.
-   * @param {Carrier} carrier
+   * @param {Stream} carrier
    * @param {string} after
    */
-  #next({ stream, trial }, after) {
+  #next({ news, trial, since }, after) {
     try {
-      for (let answer = stream.news.take(); answer; answer = stream.news.take()) {
+      for (let answer = news.take(); answer; answer = news.take()) {
         if (answer.page?.updatesRelayed.length) trial.streamCame(answer.page.serverSeqNum, Date.now());
         if (answer.kind !== "done") this.#drop(Infinity);
         // What a request has brought already comes again.
@@ -191,7 +188,7 @@ export class Ladder {
       return undefined;
     } catch (fault) {
       const isOver = fault instanceof Fault && ["cut", "unreachable", "unreadable"].includes(fault.kind);
-      this.#drop(isOver ? Date.now() - stream.since : Infinity);
+      this.#drop(isOver ? Date.now() - since : Infinity);
       if (!isOver) throw fault;
       // Whether the server is there at all, requests tell.
       return null;
@@ -219,6 +216,17 @@ export class Ladder {
       throw fault;
     }
   }
+}
+
+/**
+ * Streams are no part of the core: requests do without them, and what opens them is loaded beside the first.
+ * @param {Requests} requests
+ * @param {StreamKind} kind
+ * @param {string} after
+ */
+async function open(requests, kind, after) {
+  const { openStream } = await import("./streams.js");
+  return openStream(requests, kind, after);
 }
 
 /** @param {Answer} answer */

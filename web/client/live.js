@@ -6,9 +6,8 @@ import { updateOf } from "./edit.js";
 import { StoreError } from "./errors.js";
 import { Fault } from "./fault.js";
 import { Ladder } from "./ladder.js";
-import { comeBack, handBack, handBackAll } from "./recovery.js";
 import { Requests } from "./requests.js";
-import { Retry } from "./retry.js";
+import { Retry, SHORT_MS, shortPauseMs } from "./retry.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./core.js").Core} Core */
@@ -25,8 +24,6 @@ const LOSS_SHOWS_MS = 5000;
 const LOOK_AROUND_MS = 15000;
 /** A look that is so late has slept through; in hidden pages timers may be a minute late without. */
 const SLEPT_MS = 120000;
-/** Short polls: brisk for so long after something happened, and the pauses between them then. */
-const SHORT = { activeMs: 2000, leastMs: 250, mostMs: 60000 };
 
 export class Live {
   /** @type {{ link: Link, why: string }} */
@@ -162,9 +159,8 @@ export class Live {
     if (log.head > before) this.#happenedAt = Date.now();
     if (log.head > before || log.head < head || !this.transport.endsWith("-poll")) return;
     // A request that should have been held and was not is a short one, too.
-    if (this.transport === "long-poll" && Date.now() - started > SHORT.leastMs) return;
-    const idleMs = Date.now() - this.#happenedAt;
-    this.#quiet.pause(idleMs < SHORT.activeMs ? SHORT.leastMs : Math.min(idleMs / 2, SHORT.mostMs));
+    if (this.transport === "long-poll" && Date.now() - started > SHORT_MS.least) return;
+    this.#quiet.pause(shortPauseMs(Date.now() - this.#happenedAt));
   }
 
   async #push() {
@@ -194,10 +190,7 @@ export class Live {
    */
   async #exchange(ask, sent) {
     const turn = this.#turn;
-    const answer = await ask().catch((error) => {
-      if (error instanceof Fault) return error;
-      throw error;
-    });
+    const answer = await ask().catch((error) => (error instanceof Fault ? error : Promise.reject(error)));
     // What answers mean is settled one after the other.
     const settled = this.#settling.then(async () => {
       if (this.#isClosed) return;
@@ -211,13 +204,13 @@ export class Live {
   /** @param {Answer} answer */
   async #heard(answer) {
     this.#doubtLoss(answer);
-    /** @type {import("./answer.js").Need} */
-    let need = {};
+    /** @type {import("./answer.js").Need | null} */
+    let need = null;
     try {
       await this.#core.change((replica) => {
-        const { record, need: needed } = meaning(replica, answer);
-        need = needed;
-        return record ? [record] : [];
+        const meant = meaning(replica, answer);
+        need = meant.need;
+        return meant.record ? [meant.record] : [];
       });
     } catch (error) {
       if (!(error instanceof Unfit)) throw error;
@@ -226,11 +219,17 @@ export class Live {
       else return this.#isDown(error.message);
     }
     this.#cameThrough();
-    const fault = need.reset ? await handBackAll(this.#core, this.#requests) : need.restoreAfter === undefined ? undefined : await handBack(this.#core, this.#requests, need.restoreAfter);
-    if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
+    if (need) await this.#giveBack(need);
     if (isNewer(answer.ticketVersion, this.#core.replica)) await this.#lookAround();
     // What was kept back while another history was read, or was lost, may go now.
     this.#edited();
+  }
+
+  /** @param {import("./answer.js").Need} need */
+  async #giveBack(need) {
+    const { giveBack } = await import("./recovery.js");
+    const fault = await giveBack(this.#core, this.#requests, need);
+    if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
   }
 
   /**
@@ -249,7 +248,10 @@ export class Live {
     this.#hasAsked = false;
     const wasUp = this.link.link === "up";
     this.#setLink("up");
-    if (!wasUp) void this.#lookAround();
+    if (wasUp) return;
+    void this.#lookAround();
+    // Loaded before it is needed, while what gives it is there.
+    import("./recovery.js").catch(() => {});
   }
 
   /**
@@ -286,12 +288,12 @@ export class Live {
   }
 
   /**
-   * Either the server has lost the meet, and gets it back with the ticket, or the session has ended, and a new one is asked for,
-   * once.
+   * Either the server has lost the meet, and gets it back with the ticket, or the session has ended, and one new one is asked for.
    * @param {Fault} fault
    */
   async #letInAgain(fault) {
     try {
+      const { comeBack } = await import("./recovery.js");
       if ((await comeBack(this.#core, this.#requests)) || (await this.#login())) {
         this.#renewedAt = Date.now();
         this.#hasAsked = false;
@@ -314,17 +316,15 @@ export class Live {
     if (this.#hasAsked || !this.#password || identity === null) return false;
     this.#hasAsked = true;
     const { locationName, clientId } = identity;
-    const joined = await this.#requests.call("POST", "/sessions", { password: this.#password, locationName, clientId });
-    const { sessionToken, expiresAt, recoveryTicket, ticketVersion } = joined;
+    const { sessionToken, expiresAt, recoveryTicket, ticketVersion } = await this.#requests.call("POST", "/sessions", { password: this.#password, locationName, clientId });
     this.#requests.token = sessionToken;
     await this.#core.change(() => [{ renewed: { sessionToken, expiresAt, recoveryTicket, ticketVersion } }]);
     return true;
   }
 
   #look() {
-    const sinceMs = Date.now() - this.#lookedAt;
+    if (Date.now() - this.#lookedAt > SLEPT_MS) this.wake(true);
     this.#lookedAt = Date.now();
-    if (sinceMs > SLEPT_MS) this.wake(true);
     void this.#lookAround();
   }
 

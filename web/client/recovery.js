@@ -8,13 +8,22 @@ import { restorePage } from "./handing-back.js";
 /** @typedef {{ taken?: any, fault?: Fault }} HandedBack `taken` says what the server did; neither: the log is of another history */
 
 /**
- * The server has lost what is behind `after`. Gives what kept it from coming through.
+ * Gives the server what it has lost, or both one history. Resolves with what kept that from coming through.
+ * @param {Core} core
+ * @param {Requests} requests
+ * @param {import("./answer.js").Need} need
+ */
+export function giveBack(core, requests, need) {
+  return "reset" in need ? handBackAll(core, requests) : handBack(core, requests, need.restoreAfter);
+}
+
+/**
  * @param {Core} core
  * @param {Requests} requests
  * @param {number} after
  * @returns {Promise<Fault | undefined>}
  */
-export async function handBack(core, requests, after) {
+async function handBack(core, requests, after) {
   const { taken, fault } = await sendLog(core, requests, after, false);
   if (fault) return fault;
   if (taken && !taken.historyChanged) return undefined;
@@ -27,7 +36,7 @@ export async function handBack(core, requests, after) {
  * @param {Requests} requests
  * @returns {Promise<Fault | undefined>}
  */
-export async function handBackAll(core, requests) {
+async function handBackAll(core, requests) {
   const { fault } = await sendLog(core, requests, 0, false);
   return fault ?? startOver(core);
 }

@@ -1,6 +1,13 @@
 // When to try again.
 
 const RETRY_MS = { least: 250, most: 5000 };
+/** Short polls: brisk for so long after something happened, and the pauses between them. */
+export const SHORT_MS = { active: 2000, least: 250, most: 60000 };
+
+/** @param {number} idleMs since something happened */
+export function shortPauseMs(idleMs) {
+  return idleMs < SHORT_MS.active ? SHORT_MS.least : Math.min(idleMs / 2, SHORT_MS.most);
+}
 
 /** Counts failures in a row and gives pauses with full jitter: a hall that comes back must not come back all at once. */
 export class Retry {

@@ -4,12 +4,13 @@ import { Fault, faultOf } from "./fault.js";
 import { News } from "./news.js";
 import { answerOf, jsonOf, open } from "./requests.js";
 import { EventTexts, LineTexts } from "./texts.js";
+import { Trial } from "./trial.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./requests.js").Requests} Requests */
 /** @typedef {"websocket" | "sse" | "ndjson"} StreamKind */
 /** @typedef {(updates: object[]) => Promise<Answer>} Push */
-/** @typedef {{ kind: StreamKind, news: News, push: Push | null, since: number }} Stream */
+/** @typedef {{ kind: StreamKind, news: News, push: Push | null, since: number, trial: Trial }} Stream */
 
 /** How long a socket may take to answer a push. */
 const ANSWER_MS = 10000;
@@ -25,7 +26,7 @@ export async function openStream(requests, kind, after) {
   const since = Date.now();
   const { news, push } = kind === "websocket" ? openSocket(requests, after) : openEvents(requests, after, kind === "sse" ? new EventTexts() : new LineTexts());
   await news.greeted;
-  return { kind, news, push, since };
+  return { kind, news, push, since, trial: new Trial(news.head) };
 }
 
 /**

@@ -2,6 +2,7 @@
 // The address is one of a hall's network, so there is no secure context.
 
 import assert from "node:assert/strict";
+import { rm } from "node:fs/promises";
 import { after, afterEach, before, beforeEach, test } from "node:test";
 
 import { Way } from "../client/way.mjs";
@@ -90,6 +91,18 @@ const status = (page) => page.evaluate(() => meet.status);
 
 /** @param {Page} page @param {string} member @param {unknown} value */
 const stands = (page, member, value) => page.waitForFunction(([name, is]) => meet.status[name] === is, /** @type {[string, any]} */ ([member, value]));
+
+/** The server is killed, and starts without its data. */
+async function loseEverything() {
+  await server.kill();
+  await rm(server.dataFolder, { recursive: true });
+  await server.start();
+}
+
+/** @param {() => boolean} isSo */
+async function until(isSo) {
+  for (const end = Date.now() + PATIENCE_MS; !isSo(); await new Promise((resolve) => setTimeout(resolve, 50))) assert.ok(Date.now() < end, "in time");
+}
 
 /** Streams that were opened by now. */
 const streams = () => way.asked.filter((asked) => asked.startsWith("UPGRADE") || asked.includes("/events")).length;
@@ -233,6 +246,35 @@ test("a server that is killed is there again for all pages", { skip, timeout: 12
   await server.start();
   await Promise.all([settled(one), settled(two)]);
   await shows(two, "a", 1);
+});
+
+test("what brings a lost meet back is there before it is lost", { skip, timeout: 120000 }, async () => {
+  const page = await newPage();
+  await create(page);
+  await push(page, "a", 1);
+  await settled(page);
+  await until(() => way.taken.includes("client/recovery.js") && way.taken.includes("client/handing-back.js"));
+  way.lacks = () => true;
+  await loseEverything();
+  await push(page, "b", 1);
+  await settled(page);
+  assert.deepEqual(await page.evaluate(() => meet.status.lastNumber), 2);
+});
+
+test("what cannot be loaded beside the core is missed by no edit, and loaded later", { skip, timeout: 120000 }, async () => {
+  way.lacks = (name) => /(streams|recovery)\.js$/.test(name);
+  const page = await newPage();
+  const { meetId } = await create(page);
+  await push(page, "a", 1);
+  await settled(page);
+  assert.equal((await status(page)).transport, "long-poll");
+  await loseEverything();
+  await push(page, "b", 1);
+  await stands(page, "link", "down");
+  way.lacks = () => false;
+  await settled(page);
+  await stands(page, "transport", "websocket");
+  assert.deepEqual([(await status(page)).lastNumber, await page.evaluate(() => meet.identity.meetId)], [2, meetId]);
 });
 
 test("one 503 and one 401 in between change nothing", { skip, timeout: 120000 }, async () => {

@@ -89,7 +89,7 @@ function hear(member, step, equal) {
   try {
     const { record, need } = meaning(member.replica, step.hear);
     const { settled, refused, overruled, everything } = record ? member.keep(record) : { settled: [], refused: [], overruled: [], everything: false };
-    equal(need, step.need);
+    equal(need ?? {}, step.need);
     equal({ settled, refused, overruled: overruled.map((told) => [told.number ?? null, told.byKey, told.serverSeqNum]), everything }, step.news);
   } catch (error) {
     if (!(error instanceof Unfit)) throw error;

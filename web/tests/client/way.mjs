@@ -18,6 +18,10 @@ export class Way {
   asked = [];
   /** Answers in the server's place where it gives true. @type {(request: Request, response: Response) => boolean} */
   intercept = () => false;
+  /** Files that pages took. @type {string[]} */
+  taken = [];
+  /** Files that are not to be had. @type {(name: string) => boolean} */
+  lacks = () => false;
   /** Upgrades to WebSockets are let through. */
   upgrades = true;
   /** What a stream brings is kept back, HELLO aside. */
@@ -117,10 +121,12 @@ export class Way {
     const name = new URL(path, "http://h").pathname.replace(/^\/web\//, "");
     const vectors = name.match(/^\/vectors\/([a-z-]+\.json)$/);
     const file = vectors ? new URL(`../tests/vectors/${vectors[1]}`, WEB) : new URL(name === "/" ? "tests/client/page.html" : name, WEB);
+    if (this.lacks(name)) return void response.destroy();
     try {
       const text = await readFile(fileURLToPath(file));
       response.writeHead(200, { "Content-Type": TYPES[/** @type {keyof typeof TYPES} */ (extname(file.pathname))] ?? "application/octet-stream" });
       response.end(text);
+      this.taken.push(name);
     } catch {
       response.writeHead(404).end();
     }
