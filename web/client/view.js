@@ -1,5 +1,6 @@
 // One meet that is open in this browser to be looked at with a view key: the server's state, and what is relayed on top of it.
 
+import { here, ServerClock } from "./clock.js";
 import { Fault } from "./fault.js";
 import { adopt, emptyState } from "./json.js";
 import { Ladder } from "./ladder.js";
@@ -30,6 +31,7 @@ export class ViewSeat {
   #meet = null;
   /** @type {{ link: Link, why: string }} */
   #link = { link: "connecting", why: "" };
+  #clock = new ServerClock();
   #requests;
   #ladder;
   #carrier;
@@ -44,7 +46,7 @@ export class ViewSeat {
    * @param {(told: Told) => void} tell
    */
   constructor({ server, meetId, viewKey }, carrier, tell) {
-    this.#requests = new Requests(server, meetId, viewKey);
+    this.#requests = new Requests(server, meetId, viewKey, (date) => this.#clock.hear(Date.parse(date ?? ""), here(), false));
     this.#ladder = new Ladder(this.#requests);
     this.#carrier = carrier;
     this.#tell = tell;
@@ -59,7 +61,8 @@ export class ViewSeat {
   get #status() {
     const own = { pending: 0, unanswered: 0, conflicts: 0, rebuilding: false, storage: /** @type {const} */ ("memory"), locations: [], viewers: 0 };
     const lastNumber = this.#cursor === "" ? 0 : seqOf(this.#cursor);
-    return { ...this.#link, transport: this.#ladder.transport, lastNumber, head: this.#head, meet: this.#meet, carrier: this.#carrier, ...own };
+    const serverNow = this.#clock.now(here());
+    return { ...this.#link, transport: this.#ladder.transport, lastNumber, head: this.#head, meet: this.#meet, carrier: this.#carrier, serverNow, ...own };
   }
 
   /** @param {{ isCutOff: boolean }} asked */
@@ -99,7 +102,8 @@ export class ViewSeat {
   }
 
   async #follow() {
-    const { kind, page, meet } = await this.#ladder.pull(this.#cursor, WAIT_MS);
+    const { kind, page, meet, serverTime = "" } = await this.#ladder.pull(this.#cursor, WAIT_MS);
+    this.#clock.hear(Date.parse(serverTime), here());
     const isBroken = kind !== "done" || (page && !this.#take(page));
     if (isBroken) this.#cursor = "";
     this.#meet = meet ?? this.#meet;

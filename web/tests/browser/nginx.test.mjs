@@ -62,6 +62,31 @@ for (const [name, site, transport] of [["our own file", OURS, "websocket"], ["on
   });
 }
 
+for (const [name, site] of [["our own file", OURS], ["one that buffers and drops upgrades", HOSTILE]]) {
+  test(`behind ${name} an overlay shows what was typed, and what is typed next`, slow, async (t) => {
+    const origin = await nginx(t, site);
+    const body = { password, thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
+    const { meetId, sessionToken: token } = await server.send("POST", "/v1/meets", { body });
+    const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
+    const { viewKey } = await server.send("POST", `${path}/view-keys`, { token, body: { label: "overlay" } });
+    const type = (/** @type {string} */ sponsor) => {
+      const updates = [{ updateKey: "overlays.sponsors", updateValue: [{ name: sponsor }] }];
+      return server.send("POST", `${path}/updates`, { token, body: { updates } });
+    };
+    const { page } = await newPage(browser);
+    await type("Harbour Barbell");
+    await page.goto(`${origin}/overlay/sponsors?meet=${meetId}#key=${viewKey}`);
+    const shows = (/** @type {string} */ sponsor) =>
+      page.waitForFunction((text) => document.querySelector(".lr-sponsor .lr-name")?.textContent === text, sponsor);
+    await shows("Harbour Barbell");
+    for (const sponsor of ["Two Rivers Physio", "North Iron Works"]) {
+      await type(sponsor);
+      await shows(sponsor);
+    }
+    await page.context().close();
+  });
+}
+
 /**
  * Starts nginx with this site in front of the server, and gives its origin.
  * @param {import("node:test").TestContext} t
