@@ -2,7 +2,7 @@
 
 /** @typedef {import("./meet-reader.js").MeetReader} MeetReader */
 /** @typedef {import("./meet-reader.js").Message} Message */
-/** @typedef {"connecting" | "live" | "reconnecting" | "refused" | "finished"} Link */
+/** @typedef {import("./meet-page.js").Link} Link */
 
 /**
  * What a page gives its follower.

@@ -2,7 +2,7 @@
 
 import { here, ServerClock } from "../client/clock.js";
 import { adopt, emptyState, isContainer } from "../client/json.js";
-import { viewMeet } from "../client/liftrelay.js";
+import { watch } from "../watch.js";
 
 /** @typedef {import("../client/json.js").JsonObject} JsonObject */
 /** @typedef {import("../client/liftrelay.d.ts").Status} Status */
@@ -11,8 +11,6 @@ import { viewMeet } from "../client/liftrelay.js";
 
 const KEPT = "liftrelay.overlay.";
 const KEEP_EVERY_MS = 2000;
-/** Where parts of the client itself did not come through, they are asked for again. */
-const AGAIN_MS = 2000;
 
 export class Link {
   #params;
@@ -40,33 +38,17 @@ export class Link {
     this.#recall();
   }
 
-  async open() {
+  open() {
     const { meet: meetId, key: viewKey } = this.#params;
     if (meetId === "" || viewKey === "") return this.linked("refused", "the address has no meet or no view key");
-    try {
-      const view = await viewMeet({ meetId, viewKey });
-      view.subscribe((status) => this.#told(view, status));
-    } catch (error) {
-      this.#openAgain(String(error));
-    }
-  }
-
-  /** @param {string} why */
-  #openAgain(why) {
-    this.linked("down", why);
-    setTimeout(() => void this.open(), AGAIN_MS);
+    watch({ meetId, viewKey }, { told: (status, view) => this.#told(status, view), lost: (why) => this.linked("down", why) });
   }
 
   /**
-   * @param {View} view
    * @param {Status} status
+   * @param {View} view
    */
-  #told(view, { link, why, lastNumber, serverNow = NaN }) {
-    if (link === "closed") return;
-    if (link === "broken") {
-      view.close();
-      return this.#openAgain(why);
-    }
+  #told({ link, why, lastNumber, serverNow = NaN }, view) {
     this.linked(link, why);
     // Before that there may be nothing yet, and what was shown stays.
     if (link !== "up") return;

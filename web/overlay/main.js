@@ -36,7 +36,7 @@ start();
 
 function start() {
   draw();
-  if (!params.demo) return void link.open();
+  if (!params.demo) return link.open();
   link.linked("up", "");
   void import("./demo.js").then(({ startDemo }) => startDemo((meet, number) => link.show(meet, number)));
 }
