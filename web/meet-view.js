@@ -259,7 +259,7 @@ export function meetNameOf(state) {
 
 /**
  * The attempt that an update touched, if it was one.
- * @param {Pick<Entry, "opaque" | "updateKey">} entry
+ * @param {Entry} entry
  * @returns {AttemptPlace | null}
  */
 export function attemptPlaceOf(entry) {

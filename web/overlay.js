@@ -77,8 +77,8 @@ function open() {
 
 /** @param {View} view */
 function opened(view) {
-  view.on("remote", ({ changes }) => {
-    for (const { key } of changes) shown.attempt = attemptPlaceOf({ updateKey: key }) ?? shown.attempt;
+  view.on("relayed", ({ entries }) => {
+    for (const entry of entries) shown.attempt = attemptPlaceOf(entry) ?? shown.attempt;
   });
 }
 

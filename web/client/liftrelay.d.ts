@@ -177,6 +177,8 @@ export interface Events {
   overruled: { overruled: Overruled[] };
   /** The server's history was replaced. In place of `remote`: all of `changes` may have happened at once. */
   reset: { changes: Change[] };
+  /** Of a view: entries of the log as they came, each once, after the change of `state` that they make. */
+  relayed: { entries: Entry[] };
 }
 
 /** The server or the client said no. */

@@ -102,12 +102,14 @@ export class ViewSeat {
   }
 
   async #follow() {
-    const { kind, page, meet, serverTime = "" } = await this.#ladder.pull(this.#cursor, WAIT_MS);
+    // Whether the server is back is told at once, not after a wait.
+    const waitMs = this.#link.link === "up" ? WAIT_MS : 0;
+    const { kind, page, meet, serverTime = "" } = await this.#ladder.pull(this.#cursor, waitMs);
     this.#clock.hear(Date.parse(serverTime), here());
-    const isBroken = kind !== "done" || (page && !this.#take(page));
-    if (isBroken) this.#cursor = "";
     this.#meet = meet ?? this.#meet;
     this.#link = { link: "up", why: "" };
+    const isBroken = kind !== "done" || (page && !this.#take(page));
+    if (isBroken) this.#cursor = "";
     if (!page || isBroken) this.#told({});
     // Where nothing is held, a reader need not be in a hurry.
     if (this.#ladder.transport === "short-poll") this.#retry.pause(1000);
@@ -121,8 +123,8 @@ export class ViewSeat {
     const before = this.#state;
     const fresh = new WeakSet();
     let last = seqOf(this.#cursor);
-    for (const entry of updatesRelayed) {
-      if (entry.serverSeqNum <= last) continue;
+    const entries = updatesRelayed.filter(({ serverSeqNum }) => serverSeqNum > last);
+    for (const entry of entries) {
       if (entry.serverSeqNum > last + 1) return false;
       last = entry.serverSeqNum;
       const update = entry.opaque ? null : read(entry);
@@ -131,7 +133,7 @@ export class ViewSeat {
     if (seqOf(cursor) > last) return false;
     if (seqOf(cursor) === last) this.#cursor = cursor;
     this.#head = headSeqNum;
-    this.#told({ changes: changes(before, this.#state) });
+    this.#told({ changes: changes(before, this.#state), entries });
     return true;
   }
 
@@ -145,7 +147,7 @@ export class ViewSeat {
   }
 
   /** @param {Partial<Told>} told */
-  #told({ changes: changed = [], everything = false }) {
-    this.#tell({ changes: changed, everything, rejected: [], overruled: [], setAside: [], status: this.#status });
+  #told({ changes: changed = [], everything = false, entries }) {
+    this.#tell({ changes: changed, everything, entries, rejected: [], overruled: [], setAside: [], status: this.#status });
   }
 }
