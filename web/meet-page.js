@@ -3,8 +3,16 @@
 import { BoardTable } from "./board.js";
 import { attemptText, boardOf, meetNameOf } from "./meet-view.js";
 
-/** @typedef {import("./meet-reader.js").MeetReader} MeetReader */
-/** @typedef {import("./follow.js").Link} Link */
+/** @typedef {"connecting" | "live" | "reconnecting" | "refused" | "finished"} Link */
+
+/**
+ * What is shown, as it is now.
+ * @typedef {object} Shown
+ * @property {import("./meet-state.js").JsonObject} state
+ * @property {string} meetId
+ * @property {string} meetName what whoever made the meet called it
+ * @property {import("./meet-view.js").AttemptPlace | null} attempt the one that changed last
+ */
 
 /**
  * @template {HTMLElement} T
@@ -28,7 +36,7 @@ export function write(place, text) {
 }
 
 export class MeetPage {
-  #reader;
+  #shown;
   #showMore;
   #table = new BoardTable(byId("board", HTMLTableElement));
   #link = byId("link-state", HTMLElement);
@@ -41,11 +49,11 @@ export class MeetPage {
   #marked = null;
 
   /**
-   * @param {MeetReader} reader
+   * @param {Shown} shown
    * @param {() => void} showMore what this page shows besides
    */
-  constructor(reader, showMore) {
-    this.#reader = reader;
+  constructor(shown, showMore) {
+    this.#shown = shown;
     this.#showMore = showMore;
   }
 
@@ -67,7 +75,7 @@ export class MeetPage {
 
   #show() {
     this.#isAsked = false;
-    const { state, meetId, meetName, attempt } = this.#reader;
+    const { state, meetId, meetName, attempt } = this.#shown;
     const name = meetNameOf(state) || meetName || `Meet ${meetId}`;
     write(this.#name, name);
     document.title = `${name} · liftrelay`;

@@ -21,6 +21,7 @@ import { tellsTheHead } from "./replica.js";
  * @property {ReceivedPage | null} [page]
  * @property {Status} [meet]
  * @property {number} [ticketVersion]
+ * @property {string} [serverTime] where a stream told it
  * @property {string} [head] the server's, as a cursor
  */
 

@@ -6,6 +6,7 @@ import { Seat } from "./seat.js";
 import { ViewSeat } from "./view.js";
 
 /** @typedef {import("./liftrelay.d.ts").Change} Change */
+/** @typedef {import("./liftrelay.d.ts").Entry} Entry */
 /** @typedef {import("./liftrelay.d.ts").Overruled} Overruled */
 /** @typedef {import("./liftrelay.d.ts").SetAside} SetAside */
 /** @typedef {import("./liftrelay.d.ts").Status} Status */
@@ -18,6 +19,7 @@ import { ViewSeat } from "./view.js";
  * @property {SetAside[]} [rejected]
  * @property {Overruled[]} [overruled]
  * @property {boolean} [everything]
+ * @property {Entry[]} [entries]
  * @property {SetAside[]} [setAside]
  * @property {boolean} [isOwn] it is this page's doing
  */

@@ -115,6 +115,8 @@ export interface Status {
   /** Who else is there, about every 15 seconds; empty for a view key. */
   locations: OnlineLocation[];
   viewers: number;
+  /** Of a view: the server's time at this moment, in ms since 1970, as well as it is known; behind long-polls to the second. */
+  serverNow?: number;
 }
 
 /** What stood in the way of a refused edit. */
@@ -175,6 +177,8 @@ export interface Events {
   overruled: { overruled: Overruled[] };
   /** The server's history was replaced. In place of `remote`: all of `changes` may have happened at once. */
   reset: { changes: Change[] };
+  /** Of a view: entries of the log as they came, each once, after the change of `state` that they make. */
+  relayed: { entries: Entry[] };
 }
 
 /** The server or the client said no. */

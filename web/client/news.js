@@ -106,15 +106,15 @@ export class News {
  * @returns {Answer | null}
  */
 function answerOf(message) {
-  const { cursor, status, ticketVersion } = message;
+  const { cursor, status, ticketVersion, serverTime } = message;
   switch (message.msgType) {
     case "HELLO":
-      return { kind: "done", meet: status, ticketVersion };
+      return { kind: "done", meet: status, ticketVersion, serverTime };
     case "UPDATE_RELAY":
     case "HEARTBEAT": {
       const page = { updatesRelayed: [], more: message.headSeqNum > message.serverSeqNum, ...message };
       if (!isPage(page)) throw new Fault("unreadable", "the stream brings what is no page of the log");
-      return { kind: "done", page, meet: status, ticketVersion };
+      return { kind: "done", page, meet: status, ticketVersion, serverTime };
     }
     case "SERVER_PULL":
       return { kind: "behind", head: cursor };

@@ -227,12 +227,13 @@ export class Page {
   }
 
   /** @param {Told} told */
-  #told({ changes: found = [], rejected = [], overruled = [], everything, setAside, isOwn, status }) {
+  #told({ changes: found = [], rejected = [], overruled = [], entries = [], everything, setAside, isOwn, status }) {
     this.state = changed(this.state, found);
     this.setAside = setAside ?? this.setAside;
     this.status = status;
     if (everything) this.#emit("reset", { changes: found });
     else if (found.length > 0 && !isOwn) this.#emit("remote", { changes: found });
+    if (entries.length > 0) this.#emit("relayed", { entries });
     if (rejected.length > 0) this.#emit("rejected", { setAside: rejected });
     if (overruled.length > 0) this.#emit("overruled", { overruled });
     this.#stands(status);

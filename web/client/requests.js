@@ -16,7 +16,10 @@ const PAGE_ENTRIES = 1000;
  * @property {string} [token]
  * @property {number} [waitMs] how long the server may hold the request
  * @property {AbortSignal} [signal]
+ * @property {Dated} [dated]
  */
+
+/** @typedef {(date: string | null) => void} Dated takes the time that an answer bears */
 
 /**
  * Sends a request and reads the answer.
@@ -24,7 +27,7 @@ const PAGE_ENTRIES = 1000;
  * @param {string} method
  * @param {Asked} asked
  */
-export async function send(address, method, { body, token, waitMs = 0, signal }) {
+export async function send(address, method, { body, token, waitMs = 0, signal, dated }) {
   const stop = new AbortController();
   const abort = () => stop.abort();
   const timer = setTimeout(abort, waitMs + ANSWER_MS);
@@ -32,6 +35,7 @@ export async function send(address, method, { body, token, waitMs = 0, signal })
   try {
     if (signal?.aborted) abort();
     const response = await open(address, method, { body, token, signal: stop.signal });
+    dated?.(response.headers.get("Date"));
     const text = await response.text().catch((error) => {
       throw new Fault("cut", String(error));
     });
@@ -107,8 +111,10 @@ export class Requests {
    * @param {string} server its origin
    * @param {string} meetId
    * @param {string} token of a session or view key; a new session replaces it
+   * @param {Dated} [dated]
    */
-  constructor(server, meetId, token) {
+  constructor(server, meetId, token, dated) {
+    this.dated = dated;
     this.server = server;
     this.base = `${server}/v1/meets/${meetId.replace(/\D/g, "")}`;
     this.token = token;
@@ -121,7 +127,7 @@ export class Requests {
    * @returns {Promise<any>}
    */
   async call(method, path, body) {
-    return read(await send(this.base + path, method, { body, token: this.token }));
+    return read(await send(this.base + path, method, { body, token: this.token, dated: this.dated }));
   }
 
   /**
@@ -131,7 +137,7 @@ export class Requests {
    */
   async pull(after, waitMs, signal) {
     const path = `/updates?after=${after}&wait=${waitMs / 1000}&limit=${PAGE_ENTRIES}`;
-    const { status, json, retryAfter } = await send(this.base + path, "GET", { token: this.token, waitMs, signal });
+    const { status, json, retryAfter } = await send(this.base + path, "GET", { token: this.token, waitMs, signal, dated: this.dated });
     return answerOf(status, json, retryAfter);
   }
 

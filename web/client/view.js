@@ -1,5 +1,6 @@
 // One meet that is open in this browser to be looked at with a view key: the server's state, and what is relayed on top of it.
 
+import { here, ServerClock } from "./clock.js";
 import { Fault } from "./fault.js";
 import { adopt, emptyState } from "./json.js";
 import { Ladder } from "./ladder.js";
@@ -30,6 +31,7 @@ export class ViewSeat {
   #meet = null;
   /** @type {{ link: Link, why: string }} */
   #link = { link: "connecting", why: "" };
+  #clock = new ServerClock();
   #requests;
   #ladder;
   #carrier;
@@ -44,7 +46,7 @@ export class ViewSeat {
    * @param {(told: Told) => void} tell
    */
   constructor({ server, meetId, viewKey }, carrier, tell) {
-    this.#requests = new Requests(server, meetId, viewKey);
+    this.#requests = new Requests(server, meetId, viewKey, (date) => this.#clock.hear(Date.parse(date ?? ""), here(), false));
     this.#ladder = new Ladder(this.#requests);
     this.#carrier = carrier;
     this.#tell = tell;
@@ -59,7 +61,8 @@ export class ViewSeat {
   get #status() {
     const own = { pending: 0, unanswered: 0, conflicts: 0, rebuilding: false, storage: /** @type {const} */ ("memory"), locations: [], viewers: 0 };
     const lastNumber = this.#cursor === "" ? 0 : seqOf(this.#cursor);
-    return { ...this.#link, transport: this.#ladder.transport, lastNumber, head: this.#head, meet: this.#meet, carrier: this.#carrier, ...own };
+    const serverNow = this.#clock.now(here());
+    return { ...this.#link, transport: this.#ladder.transport, lastNumber, head: this.#head, meet: this.#meet, carrier: this.#carrier, serverNow, ...own };
   }
 
   /** @param {{ isCutOff: boolean }} asked */
@@ -99,11 +102,14 @@ export class ViewSeat {
   }
 
   async #follow() {
-    const { kind, page, meet } = await this.#ladder.pull(this.#cursor, WAIT_MS);
-    const isBroken = kind !== "done" || (page && !this.#take(page));
-    if (isBroken) this.#cursor = "";
+    // Whether the server is back is told at once, not after a wait.
+    const waitMs = this.#link.link === "up" ? WAIT_MS : 0;
+    const { kind, page, meet, serverTime = "" } = await this.#ladder.pull(this.#cursor, waitMs);
+    this.#clock.hear(Date.parse(serverTime), here());
     this.#meet = meet ?? this.#meet;
     this.#link = { link: "up", why: "" };
+    const isBroken = kind !== "done" || (page && !this.#take(page));
+    if (isBroken) this.#cursor = "";
     if (!page || isBroken) this.#told({});
     // Where nothing is held, a reader need not be in a hurry.
     if (this.#ladder.transport === "short-poll") this.#retry.pause(1000);
@@ -117,8 +123,8 @@ export class ViewSeat {
     const before = this.#state;
     const fresh = new WeakSet();
     let last = seqOf(this.#cursor);
-    for (const entry of updatesRelayed) {
-      if (entry.serverSeqNum <= last) continue;
+    const entries = updatesRelayed.filter(({ serverSeqNum }) => serverSeqNum > last);
+    for (const entry of entries) {
       if (entry.serverSeqNum > last + 1) return false;
       last = entry.serverSeqNum;
       const update = entry.opaque ? null : read(entry);
@@ -127,7 +133,7 @@ export class ViewSeat {
     if (seqOf(cursor) > last) return false;
     if (seqOf(cursor) === last) this.#cursor = cursor;
     this.#head = headSeqNum;
-    this.#told({ changes: changes(before, this.#state) });
+    this.#told({ changes: changes(before, this.#state), entries });
     return true;
   }
 
@@ -141,7 +147,7 @@ export class ViewSeat {
   }
 
   /** @param {Partial<Told>} told */
-  #told({ changes: changed = [], everything = false }) {
-    this.#tell({ changes: changed, everything, rejected: [], overruled: [], setAside: [], status: this.#status });
+  #told({ changes: changed = [], everything = false, entries }) {
+    this.#tell({ changes: changed, everything, entries, rejected: [], overruled: [], setAside: [], status: this.#status });
   }
 }

@@ -1,12 +1,13 @@
 // A meet to look at without a server's: a real one, of which the bench press and the first flight's deadlifts are replayed.
 // The lifting is real (data of the OpenPowerlifting project, https://www.openpowerlifting.org), the lifters' names are invented.
 
-import { adopt, applyEntry } from "../meet-state.js";
-import { here } from "./link.js";
+import { here } from "../client/clock.js";
+import { MeetReader } from "../meet-reader.js";
+import { adopt, applyEntry, emptyState } from "../meet-state.js";
 import { ATTEMPTS_MAX, LETTER, readMeet } from "./logic/meet.js";
 import { nowOf } from "./logic/now.js";
 
-/** @typedef {import("./hub.js").MessageNews["message"]} Message */
+/** @typedef {import("../meet-reader.js").Message} Message */
 /** @typedef {import("./logic/meet.js").Lift} Lift */
 
 const STEP_MS = 7000;
@@ -14,12 +15,17 @@ const BREAK_MS = 600_000;
 const MEET = new URL("demo-meet.json", import.meta.url);
 
 /**
- * Plays for ever, to whoever takes messages as from a stream.
- * @param {(message: Message) => void} receive
+ * Plays for ever, to whoever shows it.
+ * @param {(meet: import("../meet-state.js").JsonObject, number: number) => void} show
  */
-export async function startDemo(receive) {
+export async function startDemo(show) {
   const final = adopt(await (await fetch(MEET)).json());
-  const demo = new Demo(final, receive);
+  const reader = new MeetReader();
+  const demo = new Demo(final, (message) => {
+    reader.receive(message);
+    // What stands below its top is never changed in place.
+    show(Object.assign(emptyState(), reader.state), reader.seqNum);
+  });
   demo.begin();
   setInterval(() => demo.step(), STEP_MS);
 }

@@ -1,7 +1,8 @@
 // One overlay: what its address says, drawn from what its meet says. Nothing that goes wrong is ever put on air.
 
+import { here } from "../client/clock.js";
 import { elementOf, isElement } from "./elements.js";
-import { here, Link } from "./link.js";
+import { Link } from "./link.js";
 import { colourOf, oneOf, readParams, THEMES } from "./params.js";
 import { paint, box } from "./tree.js";
 import { View } from "./view.js";
@@ -36,8 +37,8 @@ start();
 function start() {
   draw();
   if (!params.demo) return link.open();
-  link.linked("live", "");
-  void import("./demo.js").then(({ startDemo }) => startDemo((message) => link.heard(message, 0)));
+  link.linked("up", "");
+  void import("./demo.js").then(({ startDemo }) => startDemo((meet, number) => link.show(meet, number)));
 }
 
 /** @returns {Shown[]} */
@@ -57,7 +58,7 @@ function askDraw() {
 function draw() {
   asked = false;
   clearTimeout(timer);
-  const view = new View(link.reader.state, params, words, link.serverNow);
+  const view = new View(link.meet, params, words, link.serverNow);
   dress(view);
   paint(stage, zones(view));
   const lostMs = link.lostAt === null ? 0 : here() - link.lostAt;
@@ -94,9 +95,8 @@ function zones(view) {
 
 /** For whoever sets an overlay up. */
 function explain() {
-  const { state, why, reader, clock } = link;
-  const ahead = Math.round(clock.now(here()) - here());
-  const text = [`link: ${state}${why && ` (${why})`}`, `update ${reader.seqNum}`, `server clock ${ahead} ms ahead`].join(" · ");
+  const { state, why, number, aheadMs } = link;
+  const text = [`link: ${state}${why && ` (${why})`}`, `update ${number}`, `server clock ${Math.round(aheadMs)} ms ahead`].join(" · ");
   if (debug.textContent !== text) debug.textContent = text;
   debug.hidden = false;
 }

@@ -279,6 +279,23 @@ test("a view key shows the meet without its private parts, and edits nothing", a
   await shows(view, "more", 1);
 });
 
+test("a view that was cut off says at once that it is up again, though nothing is new", async () => {
+  const { desk, session } = await hall();
+  const { viewKey } = /** @type {any} */ (await desk.call("POST", "/view-keys", { label: "stream" }));
+  way.upgrades = false;
+  way.intercept = ({ url = "" }, response) => url.includes("/events") && Boolean(response.writeHead(403).end());
+  const view = kept(await viewMeet({ server: way.origin, meetId: session.meetId, viewKey }));
+  await standing(view, ({ link }) => link === "up");
+  const { intercept } = way;
+  way.intercept = (_, response) => Boolean(response.destroy());
+  way.cut();
+  await standing(view, ({ link }) => link === "down");
+  way.intercept = intercept;
+  const since = Date.now();
+  await standing(view, ({ link }) => link === "up");
+  assert.ok(Date.now() - since < 15000, "a held request is not waited for");
+});
+
 test("a meet that is left is over for this browser", async () => {
   const { desk } = await hall();
   await desk.leave();

@@ -1,36 +1,9 @@
-// The server's time, as well as a screen can tell it, and what a clock shows then.
+// What a clock shows at a moment of the server's time.
 
 import { number, text } from "./meet.js";
 
 /** @typedef {import("../../meet-state.js").Json} Json */
 /** @typedef {{ remainingMs: number, running: boolean }} Reading */
-
-/** Two minutes of heartbeats: long enough to meet a quick one, short enough to follow a clock that drifts. */
-const SAMPLES_MAX = 8;
-
-export class ServerClock {
-  /** How far the server is ahead of this screen, as each message had it. @type {number[]} */
-  #ahead = [];
-
-  /**
-   * @param {string | undefined} serverTime of a message
-   * @param {number} heardAt this screen's time
-   */
-  hear(serverTime, heardAt) {
-    const told = Date.parse(serverTime ?? "");
-    if (Number.isNaN(told)) return;
-    this.#ahead.push(told - heardAt);
-    this.#ahead.splice(0, this.#ahead.length - SAMPLES_MAX);
-  }
-
-  /**
-   * The server's time. A message is never early, so the one that was under way for the shortest time is nearest the truth.
-   * @param {number} here this screen's time
-   */
-  now(here) {
-    return this.#ahead.length === 0 ? here : here + Math.max(...this.#ahead);
-  }
-}
 
 /**
  * What a clock (`{seconds, startedAt?, stoppedAt?}`) shows at a moment of the server's time; null where there is none.

@@ -62,16 +62,58 @@ for (const [name, site, transport] of [["our own file", OURS, "websocket"], ["on
   });
 }
 
+for (const [name, site] of [["our own file", OURS], ["one that buffers and drops upgrades", HOSTILE]]) {
+  test(`behind ${name} an overlay and a display show what was typed, and what is typed next`, slow, async (t) => {
+    const origin = await nginx(t, site);
+    const body = { password, thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
+    const { meetId, sessionToken: token } = await server.send("POST", "/v1/meets", { body });
+    const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
+    const { viewKey } = await server.send("POST", `${path}/view-keys`, { token, body: { label: "overlay" } });
+    const type = (/** @type {string} */ name) => {
+      const values = { "overlays.sponsors": [{ name }], "registration.entries[1]": { name, sex: "F" } };
+      const updates = Object.entries(values).map(([updateKey, updateValue]) => ({ updateKey, updateValue }));
+      return server.send("POST", `${path}/updates`, { token, body: { updates } });
+    };
+    const pages = await Promise.all([0, 1].map(() => newPage(browser)));
+    const [overlay, display] = pages.map(({ page }) => page);
+    const shows = (/** @type {string} */ name) =>
+      Promise.all([[overlay, ".lr-sponsor .lr-name"], [display, "#board tbody .name"]].map(([page, place]) =>
+        page.waitForFunction(([at, text]) => document.querySelector(at)?.textContent === text, [place, name])));
+    await type("Ada");
+    await overlay.goto(`${origin}/overlay/sponsors?meet=${meetId}#key=${viewKey}`);
+    await display.goto(`${origin}/overlay/?meet=${meetId}#key=${viewKey}`);
+    await shows("Ada");
+    for (const name of ["Bo", "Cleo"]) {
+      await type(name);
+      await shows(name);
+    }
+    await Promise.all([overlay, display].map((page) => page.context().close()));
+  });
+}
+
+test("behind one that buffers and drops upgrades the demo moves", slow, async (t) => {
+  const demo = await new Server("--demo", "--demo-speed", "20").start();
+  t.after(() => demo.remove());
+  const { page } = await newPage(browser);
+  await page.goto(`${await nginx(t, HOSTILE, demo)}/demo`);
+  await page.waitForSelector("#board tbody tr");
+  const shown = await page.locator("#seq-num").innerText();
+  await page.waitForFunction((number) => Number(document.getElementById("seq-num")?.textContent) > Number(number), shown);
+  await page.waitForSelector("#feed td");
+  await page.context().close();
+});
+
 /**
  * Starts nginx with this site in front of the server, and gives its origin.
  * @param {import("node:test").TestContext} t
  * @param {string} site
+ * @param {Server} [behind]
  */
-async function nginx(t, site) {
+async function nginx(t, site, behind = server) {
   const folder = await mkdtemp(join(tmpdir(), "liftrelay-nginx-"));
   const port = await freePort();
-  const mine = site.replace("listen 80;", `listen 127.0.0.1:${port};`).replace("http://127.0.0.1:8455", server.origin);
-  assert.ok(mine.includes(String(port)) && mine.includes(server.origin));
+  const mine = site.replace("listen 80;", `listen 127.0.0.1:${port};`).replace("http://127.0.0.1:8455", behind.origin);
+  assert.ok(mine.includes(String(port)) && mine.includes(behind.origin));
   const kept = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`);
   const file = `daemon off; master_process off; pid ${folder}/pid; error_log stderr;\nevents { }\nhttp {\naccess_log off;\n${kept.join("\n")}\n${mine}\n}`;
   await writeFile(join(folder, "nginx.conf"), file);

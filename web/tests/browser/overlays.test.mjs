@@ -203,12 +203,15 @@ test("ten overlays in one browser share one stream of HTTP/1.1", { skip }, async
   const pages = await Promise.all(NAMES.slice(0, 10).map(() => context.newPage()));
   await Promise.all(pages.map((page) => page.goto(address("lower-third"))));
   await Promise.all(pages.map((page) => page.waitForSelector(".lr-card")));
-  assert.equal(await viewers(), 1);
-  const name = "Somebody Else";
-  const { updateAcks } = await push("registration.entries[5013].name", name);
+  // Until a stream has shown that it carries, a held request stands beside it.
+  assert.ok((await viewers()) <= 2);
   await push("display[1]", { lift: "S", flight: "A", attempt: 2, currentEntryId: 5013 });
-  await Promise.all(pages.map((page) => page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent === name, name)));
-  assert.equal(updateAcks.length, 1);
+  for (const name of ["One", "Two", "Three", "Four", "Five", "Six"]) {
+    await push("registration.entries[5013].name", name);
+    await Promise.all(pages.map((page) => page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent === name, name)));
+  }
+  for (let tries = 0; tries < 100 && (await viewers()) !== 1; tries += 1) await sleep(200);
+  assert.equal(await viewers(), 1);
   await push("display[1]", null);
   await context.close();
 });

@@ -71,7 +71,7 @@ test("overlays whose worker is gone follow again, and are never blank", slow, as
     const strip = /** @type {string[]} */ ((/** @type {any} */ (window).strip = []));
     setInterval(() => strip.push(document.querySelector(".lr-sponsor .lr-name")?.textContent ?? ""), 50);
   });
-  assert.equal(await endWorkers((url) => url.endsWith("/overlay/hub.js")), 1);
+  assert.equal(await endWorkers((url) => url.endsWith("/client/worker.js")), 2, "the editor's and the overlays'");
   await sponsor("and again");
   await shows("and again");
   const strip = await pages[0].evaluate(() => /** @type {any} */ (window).strip);

@@ -120,7 +120,8 @@ export class Way {
   async #file(path, response) {
     const name = new URL(path, "http://h").pathname.replace(/^\/web\//, "");
     const vectors = name.match(/^\/vectors\/([a-z-]+\.json)$/);
-    const file = vectors ? new URL(`../tests/vectors/${vectors[1]}`, WEB) : new URL(name === "/" ? "tests/client/page.html" : name, WEB);
+    const page = name === "/" ? "tests/client/page.html" : name.replace(/^\/overlay\/[a-z-]+$/, "overlay/page.html");
+    const file = vectors ? new URL(`../tests/vectors/${vectors[1]}`, WEB) : new URL(page, WEB);
     if (this.lacks(name)) return void response.destroy();
     try {
       const text = await readFile(fileURLToPath(file));

@@ -5,7 +5,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { applyEntry } from "../../meet-state.js";
-import { clockText, readingOf, ServerClock } from "../../overlay/logic/clock.js";
+import { ServerClock } from "../../client/clock.js";
+import { clockText, readingOf } from "../../overlay/logic/clock.js";
 import { loadingOf } from "../../overlay/logic/loading.js";
 import { readMeet } from "../../overlay/logic/meet.js";
 import { currentKg, nowOf } from "../../overlay/logic/now.js";
@@ -159,7 +160,7 @@ test("two screens whose own clocks differ by hours agree on the time", () => {
     // Heartbeats take 5 to 400 ms; the server's time is what it was when they were sent.
     for (const [index, delay] of [400, 30, 5, 120, 250].entries()) {
       const sent = start + 15_000 * index;
-      clock.hear(new Date(sent).toISOString(), sent + delay + ahead);
+      clock.hear(sent, sent + delay + ahead);
     }
     return clock.now(start + 100_000 + ahead);
   });

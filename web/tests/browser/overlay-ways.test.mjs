@@ -1,0 +1,151 @@
+// What lies between an overlay and its server goes bad: it swallows, falls silent, refuses. The overlay shows the truth again
+// once that can get through, and until then what it showed last.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Way } from "../client/way.mjs";
+import { launch, newPage, skip } from "./browser.mjs";
+import { Server } from "./server.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+
+const slow = { skip, timeout: 180_000 };
+const patience = { timeout: 60_000 };
+
+const server = new Server();
+/** @type {import("playwright-core").Browser} */
+let browser;
+let [path, token, query] = ["", "", ""];
+
+before(async () => {
+  if (skip) return;
+  [browser] = await Promise.all([launch(), server.start()]);
+  const body = { password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
+  const { meetId, sessionToken } = await server.send("POST", "/v1/meets", { body });
+  [path, token] = [`/v1/meets/${meetId.replaceAll("-", "")}`, sessionToken];
+  const { viewKey } = await server.send("POST", `${path}/view-keys`, { token, body: { label: "overlay" } });
+  query = `?meet=${meetId}#key=${viewKey}`;
+});
+
+after(async () => {
+  await browser?.close();
+  await server.remove();
+});
+
+/** An overlay behind a way of its own. @param {import("node:test").TestContext} t */
+async function overlay(t) {
+  const way = await new Way(server.origin).start();
+  const { page } = await newPage(browser);
+  t.after(() => Promise.all([page.context().close(), way.stop()]));
+  return { way, page, open: () => page.goto(`${way.origin}/overlay/sponsors${query}`) };
+}
+
+/** @param {string} sponsor */
+function type(sponsor) {
+  const updates = [{ updateKey: "overlays.sponsors", updateValue: [{ name: sponsor }] }];
+  return server.send("POST", `${path}/updates`, { token, body: { updates } });
+}
+
+/** @param {Page} page @param {string} sponsor */
+const shows = (page, sponsor) =>
+  page.waitForFunction((text) => document.querySelector(".lr-sponsor .lr-name")?.textContent === text, sponsor, patience);
+
+/** What the overlay has shown from now on, a text once. @param {Page} page */
+async function film(page) {
+  await page.evaluate(() => {
+    const strip = (/** @type {any} */ (window).strip = new Set());
+    const look = () => strip.add(document.querySelector(".lr-sponsor .lr-name")?.textContent ?? "");
+    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
+    look();
+  });
+  return () => page.evaluate(() => [.../** @type {any} */ (window).strip]);
+}
+
+/** Waits until somebody asks for something. @param {Way} way */
+async function asks(way) {
+  const before = way.asked.length;
+  for (let tries = 0; tries < 600; tries += 1) {
+    if (way.asked.length > before) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail("the overlay took a dead way for a living one");
+}
+
+test("an overlay in a black hole says so with a dot, and shows the meet once the hole is gone", slow, async (t) => {
+  const { way, page, open } = await overlay(t);
+  await type("Harbour Barbell");
+  way.swallows = true;
+  await open();
+  await page.waitForSelector(".lr-dot:not([hidden])", patience);
+  assert.equal((await page.innerText("body")).trim(), "");
+  way.swallows = false;
+  await shows(page, "Harbour Barbell");
+  await page.waitForSelector(".lr-dot[hidden]", { state: "attached", ...patience });
+});
+
+test("an overlay whose connections fall silent notices, asks again, and misses nothing", slow, async (t) => {
+  const { way, page, open } = await overlay(t);
+  await type("before");
+  await open();
+  await shows(page, "before");
+  const shown = await film(page);
+  way.swallows = true;
+  await type("meanwhile");
+  // Streams that are probed and requests under way were asked for already; this one comes of the silence.
+  for (let noticed = 0; noticed < 3; noticed += 1) await asks(way);
+  way.swallows = false;
+  await shows(page, "meanwhile");
+  await type("after");
+  await shows(page, "after");
+  assert.deepEqual(await shown(), ["before", "meanwhile", "after"]);
+});
+
+test("a 503 in front of everything, once, delays an overlay and no more", slow, async (t) => {
+  const { way, page, open } = await overlay(t);
+  let refused = 0;
+  const refuseOnce = () => {
+    let isOver = false;
+    way.intercept = (_, response) => {
+      if (isOver) return false;
+      isOver = true;
+      refused += 1;
+      response.writeHead(503, { "Retry-After": "1" }).end();
+      return true;
+    };
+  };
+  refuseOnce();
+  await type("one");
+  await open();
+  await shows(page, "one");
+  const shown = await film(page);
+  refuseOnce();
+  way.cut();
+  await type("two");
+  await shows(page, "two");
+  assert.equal(refused, 2);
+  assert.deepEqual(await shown(), ["one", "two"]);
+});
+
+for (const [name, bad] of /** @type {[string, Partial<Way>][]} */ ([
+  ["holds streams back and refuses upgrades", { holdsBack: true, upgrades: false }],
+  ["refuses streams and upgrades", { upgrades: false, intercept: refuseStreams }],
+])) {
+  test(`behind a proxy that ${name}, an overlay shows each change`, slow, async (t) => {
+    const { way, page, open } = await overlay(t);
+    Object.assign(way, bad);
+    await type("first");
+    await open();
+    for (const sponsor of ["second", "third", "fourth"]) {
+      await type(sponsor);
+      await shows(page, sponsor);
+    }
+  });
+}
+
+/** @type {Way["intercept"]} */
+function refuseStreams({ url = "" }, response) {
+  if (!url.includes("/events")) return false;
+  response.writeHead(403).end();
+  return true;
+}
