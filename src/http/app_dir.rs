@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Redirect};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
 use tower_http::services::ServeFile;
@@ -22,7 +24,8 @@ const INDEX: &str = "index.html";
 /// Comes before OpenLifter's own scripts, which ask for what it brings.
 const SCRIPT: &str = r#"<script src="/web/openlifter/hook.js"></script>"#;
 
-/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere.
+/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere. Its page may have more: see
+/// [`policy`].
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Whether a folder can be served.
@@ -92,8 +95,9 @@ async fn index(folder: &Path, request: &HeaderMap) -> Answer {
         return Err(Problem::new(Code::NotFound, format!("{INDEX} of the OpenLifter build is gone, or has no <head>; build it again")));
     };
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(&text)));
+    let policy = policy(&text);
     let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, &tag)];
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, &policy), (CACHE_CONTROL, "no-cache"), (ETAG, &tag)];
     if request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
@@ -109,6 +113,33 @@ fn with_script(page: &str) -> Option<String> {
     Some(format!("{}{SCRIPT}{}", &page[..end], &page[end..]))
 }
 
+/// What the page may do: its build writes the loader of its scripts into the page itself, and each script there is allowed by its hash,
+/// so that no other may run.
+fn policy(page: &str) -> String {
+    let hash = |script: &str| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script)));
+    let allowed: String = scripts_within(page).iter().map(|script| hash(script)).collect();
+    POLICY.replacen("script-src 'self'", &format!("script-src 'self'{allowed}"), 1)
+}
+
+/// The texts of the scripts that stand in the page, as a browser reads them.
+fn scripts_within(page: &str) -> Vec<String> {
+    const OPEN: &str = "<script";
+    let lower = page.to_ascii_lowercase();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(start) = lower[at..].find(OPEN).map(|start| at + start + OPEN.len()) {
+        at = start;
+        let is_script = lower[start..].starts_with(|next: char| next == '>' || next.is_ascii_whitespace());
+        let Some(text) = lower[start..].find('>').map(|end| start + end + 1).filter(|_| is_script) else { continue };
+        let Some(end) = lower[text..].find("</script").map(|end| text + end) else { break };
+        at = end;
+        if text < end {
+            found.push(page[text..end].replace("\r\n", "\n"));
+        }
+    }
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,6 +150,13 @@ mod tests {
         assert_eq!(with("<html><head><title>x</title>"), format!("<html><head>{SCRIPT}<title>x</title>"));
         assert_eq!(with("<HTML><HEAD lang=\"é\">\n<base>"), format!("<HTML><HEAD lang=\"é\">{SCRIPT}\n<base>"));
         assert_eq!(with("<header></header><head >"), format!("<header></header><head >{SCRIPT}"));
+    }
+
+    #[test]
+    fn scripts_within_a_page_are_read_as_a_browser_does() {
+        let page = "<scripts>no</scripts><script>a<b</script><SCRIPT type=\"x\">\r\né</Script><script src=\"y\"></script><script>open";
+        assert_eq!(scripts_within(page), ["a<b", "\né"]);
+        assert_eq!(policy("<script src=\"y\"></script>"), POLICY);
     }
 
     #[test]
