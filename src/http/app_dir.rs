@@ -23,8 +23,9 @@ const INDEX: &str = "index.html";
 /// Comes before OpenLifter's own scripts, which ask for what it brings.
 const SCRIPT: &str = r#"<script src="/web/openlifter/hook.js"></script>"#;
 
-/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere. Scripts have a policy for each page.
-const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
+/// OpenLifter sets styles of its own and saves files that it makes; it loads nothing from elsewhere. Its page may have more: see
+/// [`policy`].
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'";
 
 /// Whether a folder can be served.
 ///
@@ -35,9 +36,16 @@ pub fn check(folder: &Path) -> Result<(), String> {
     let text = std::fs::read_to_string(&index).map_err(|error| {
         format!("--app-dir {}: {error}; it must be the folder of an OpenLifter build, the one with {INDEX}", index.display())
     })?;
-    with_script(&text)
-        .map(drop)
-        .ok_or_else(|| format!("--app-dir {}: it has no <head>; is it the page of an OpenLifter build?", index.display()))
+    let refused = |why: String| Err(format!("--app-dir {}: {why}", index.display()));
+    if with_script(&text).is_none() {
+        return refused("it has no <head>; is it the page of an OpenLifter build?".to_owned());
+    }
+    match scripts(&text).iter().filter_map(Script::file).find(|file| !file.starts_with("/app/")) {
+        None => Ok(()),
+        Some(file) => refused(format!(
+            "its script {file} is built for another address; build OpenLifter with PUBLIC_URL=/app and REACT_APP_ROUTER_BASENAME=/app"
+        )),
+    }
 }
 
 /// `GET /app`
@@ -92,10 +100,10 @@ async fn index(folder: &Path, request: &HeaderMap) -> Answer {
     let Some(text) = read.as_deref().and_then(with_script) else {
         return Err(Problem::new(Code::NotFound, format!("{INDEX} of the OpenLifter build is gone, or has no <head>; build it again")));
     };
-    let policy = format!("{POLICY}; script-src 'self'{}", inline_scripts(&text));
     let tag = format!("\"{}\"", hex::encode(Sha256::digest(&text)));
+    let policy = policy(&text);
     let headers =
-        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY), (CACHE_CONTROL, "no-cache"), (ETAG, &tag)];
+        [(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, &policy), (CACHE_CONTROL, "no-cache"), (ETAG, &tag)];
     if request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
@@ -111,35 +119,44 @@ fn with_script(page: &str) -> Option<String> {
     Some(format!("{}{SCRIPT}{}", &page[..end], &page[end..]))
 }
 
-/// A script of a page: its tag, and what stands inside.
+/// What the page may do: its build writes the loader of its scripts into the page itself, and each script there is allowed by its hash,
+/// so that no other may run.
+fn policy(page: &str) -> String {
+    let hash = |script: &Script| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(&script.text)));
+    let allowed: String = scripts(page).iter().filter(|script| !script.text.is_empty()).map(hash).collect();
+    POLICY.replacen("script-src 'self'", &format!("script-src 'self'{allowed}"), 1)
+}
+
+/// A script of a page: what stands in its tag, and its text as a browser reads it.
 struct Script<'a> {
     tag: &'a str,
-    inside: &'a str,
+    text: String,
 }
 
 impl<'a> Script<'a> {
-    fn source(&self) -> Option<&'a str> {
-        let (_, rest) = self.tag.split_once("src=")?;
-        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''));
-        let (source, _) =
-            rest.trim_start_matches(['"', '\'']).split_once(|next: char| quote.map_or(next.is_whitespace(), |quote| next == quote))?;
-        Some(source)
+    /// A file of this server that it comes from.
+    fn file(&self) -> Option<&'a str> {
+        let (_, source) = self.tag.split_once("src=")?;
+        let source = source.trim_start_matches(['"', '\'']);
+        let end = source.find(['"', '\'', ' ']).unwrap_or(source.len());
+        source.starts_with('/').then_some(&source[..end])
     }
 }
 
-/// The scripts of a page, as a build writes them: in small letters.
-fn scripts(page: &str) -> impl Iterator<Item = Script<'_>> {
-    page.split("<script").skip(1).filter_map(|rest| {
-        let (tag, rest) = rest.split_once('>')?;
-        let (inside, _) = rest.split_once("</script>")?;
-        Some(Script { tag, inside })
-    })
-}
-
-/// Some builds start from a script inside their page; it may run because it is this one.
-fn inline_scripts(page: &str) -> String {
-    let inside = scripts(page).filter(|script| script.source().is_none());
-    inside.map(|script| format!(" 'sha256-{}'", BASE64_STANDARD.encode(Sha256::digest(script.inside)))).collect()
+fn scripts(page: &str) -> Vec<Script<'_>> {
+    const OPEN: &str = "<script";
+    let lower = page.to_ascii_lowercase();
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(start) = lower[at..].find(OPEN).map(|start| at + start + OPEN.len()) {
+        at = start;
+        let is_script = lower[start..].starts_with(|next: char| next == '>' || next.is_ascii_whitespace());
+        let Some(text) = lower[start..].find('>').map(|end| start + end + 1).filter(|_| is_script) else { continue };
+        let Some(end) = lower[text..].find("</script").map(|end| text + end) else { break };
+        at = end;
+        found.push(Script { tag: &page[start..text - 1], text: page[text..end].replace("\r\n", "\n") });
+    }
+    found
 }
 
 #[cfg(test)]
@@ -155,11 +172,13 @@ mod tests {
     }
 
     #[test]
-    fn scripts_inside_the_page_are_known_by_their_hash() {
-        let page = "<head><script src=\"/app/a.js\"></script><script>boot()</script></head>";
-        assert_eq!(inline_scripts(page), " 'sha256-MeZS89WlF0u+o0hCvHTBt4q1WHU+U+sJKgbdRUc36mY='");
-        let sources: Vec<_> = scripts(page).map(|script| script.source()).collect();
-        assert_eq!(sources, [Some("/app/a.js"), None]);
+    fn scripts_are_read_as_a_browser_does() {
+        let page = "<scripts>no</scripts><script>a<b</script><SCRIPT type=\"x\">\r\né</Script><script src=\"/y.js\"></script><script>open";
+        let scripts = scripts(page);
+        assert_eq!(scripts.iter().map(|script| &*script.text).collect::<Vec<_>>(), ["a<b", "\né", ""]);
+        assert_eq!(scripts.iter().map(Script::file).collect::<Vec<_>>(), [None, None, Some("/y.js")]);
+        assert_eq!(policy("<script src=\"y\"></script>"), POLICY);
+        assert!(policy("<script>boot()</script>").contains("'self' 'sha256-MeZS89WlF0u+o0hCvHTBt4q1WHU+U+sJKgbdRUc36mY='"));
     }
 
     #[test]

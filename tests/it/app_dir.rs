@@ -61,6 +61,19 @@ async fn its_page_gets_one_script_before_its_own() {
     assert!(rebuilt.text.contains("main.2c3d.js"), "a new build needs no restart");
 }
 
+/// A build has the loader of its scripts in its page unless it is told otherwise; without it, nothing of OpenLifter starts.
+#[tokio::test]
+async fn a_script_that_the_build_has_in_its_page_may_run_and_no_other() {
+    let folder = build();
+    fs::write(folder.path().join("index.html"), PAGE.replace("</head>", "<script>boot()</script></head>")).unwrap();
+    let server = serving(folder.path()).await;
+    let page = server.stranger().get("/app/").await;
+    let policy = page.header("content-security-policy");
+    assert!(policy.contains("script-src 'self' 'sha256-MeZS89WlF0u+o0hCvHTBt4q1WHU+U+sJKgbdRUc36mY=';"), "{policy}");
+    let file = server.stranger().get("/app/manifest.json").await;
+    assert!(file.header("content-security-policy").contains("script-src 'self';"), "a file needs none of it");
+}
+
 #[tokio::test]
 async fn its_files_come_as_what_they_are() {
     let folder = build();

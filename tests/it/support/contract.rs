@@ -87,7 +87,7 @@ pub fn check(method: &Method, path: &str, status: StatusCode, headers: &HeaderMa
         .get(media_type)
         .or_else(|| content.get("*/*"))
         .unwrap_or_else(|| panic!("openapi.yaml has no {media_type:?} for {method} {template} {status}"));
-    if media_type.ends_with("json") {
+    if media_type.ends_with("json") && !described["schema"].is_null() {
         check_schema(&described["schema"], body, &format!("{method} {template} {status}"));
     }
 }
