@@ -32,7 +32,9 @@ export class Entry {
     this.#place.className = bar ? "navbar-nav" : "corner";
     this.#button.className = bar ? "nav-link liftrelay-entry" : "main";
     // The bar has its own look for links; a button there is to have no other.
-    Object.assign(this.#button.style, bar ? { background: "none", border: "0", font: "inherit", textAlign: "start" } : { background: "", border: "", font: "", textAlign: "" });
+    const link = bar?.querySelector(".nav-link:not(.active)");
+    const font = link ? getComputedStyle(link).font : "inherit";
+    Object.assign(this.#button.style, bar ? { background: "none", border: "0", font, textAlign: "start" } : { background: "", border: "", font: "", textAlign: "" });
     wanted.append(this.#place);
   }
 }

@@ -105,6 +105,8 @@ const squats = (/** @type {any} */ { registration }) => registration.entries.map
 test("the entry is in OpenLifter's bar, comes back when React makes that anew, and is in a corner where there is none", { skip }, async () => {
   const page = await open();
   await page.waitForSelector(".navbar .liftrelay-entry");
+  const fonts = await page.$$eval(".navbar .nav-link", (links) => links.map((link) => getComputedStyle(link).font));
+  assert.deepEqual(fonts, [fonts[0], fonts[0]], "it looks like its neighbours");
   await page.evaluate(() => {
     const bar = /** @type {HTMLElement} */ (document.querySelector(".navbar"));
     const anew = /** @type {HTMLElement} */ (bar.cloneNode(true));
