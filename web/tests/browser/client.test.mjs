@@ -273,6 +273,8 @@ test("what cannot be loaded beside the core is missed by no edit, and loaded lat
   await stands(page, "link", "down");
   way.lacks = () => false;
   await settled(page);
+  // Each rung has failed some times by now, and may be let be for minutes; a network that comes back is worth a probe at once.
+  await page.evaluate(() => dispatchEvent(new Event("online")));
   await stands(page, "transport", "websocket");
   assert.deepEqual([(await status(page)).lastNumber, await page.evaluate(() => meet.identity.meetId)], [2, meetId]);
 });
