@@ -6,6 +6,7 @@ import { updateOf } from "./edit.js";
 import { StoreError } from "./errors.js";
 import { Fault } from "./fault.js";
 import { Ladder } from "./ladder.js";
+import { later } from "./later.js";
 import { Requests } from "./requests.js";
 import { Retry, SHORT_MS, shortPauseMs } from "./retry.js";
 
@@ -24,6 +25,8 @@ const LOSS_SHOWS_MS = 5000;
 const LOOK_AROUND_MS = 15000;
 /** A look that is so late has slept through; in hidden pages timers may be a minute late without. */
 const SLEPT_MS = 120000;
+
+const recovery = () => later(() => import("./recovery.js"), "recovery.js");
 
 export class Live {
   /** @type {{ link: Link, why: string }} */
@@ -227,7 +230,7 @@ export class Live {
 
   /** @param {import("./answer.js").Need} need */
   async #giveBack(need) {
-    const { giveBack } = await import("./recovery.js");
+    const { giveBack } = await recovery();
     const fault = await giveBack(this.#core, this.#requests, need);
     if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
   }
@@ -251,7 +254,7 @@ export class Live {
     if (wasUp) return;
     void this.#lookAround();
     // Loaded before it is needed, while what gives it is there.
-    import("./recovery.js").catch(() => {});
+    recovery().catch(() => {});
   }
 
   /**
@@ -293,7 +296,7 @@ export class Live {
    */
   async #letInAgain(fault) {
     try {
-      const { comeBack } = await import("./recovery.js");
+      const { comeBack } = await recovery();
       if ((await comeBack(this.#core, this.#requests)) || (await this.#login())) {
         this.#renewedAt = Date.now();
         this.#hasAsked = false;

@@ -261,10 +261,7 @@ test("what brings a lost meet back is there before it is lost", { skip, timeout:
   assert.deepEqual(await page.evaluate(() => meet.status.lastNumber), 2);
 });
 
-/** Chromium 103 remembers that a file could not be loaded until the page is loaded anew, so there is no later. */
-const remembers = (process.env.CHROMIUM ?? "").endsWith("old-chromium") && "this Chromium never loads again what it could not load once";
-
-test("what cannot be loaded beside the core is missed by no edit, and loaded later", { skip: skip || remembers, timeout: 120000 }, async () => {
+test("what cannot be loaded beside the core is missed by no edit, and loaded later", { skip, timeout: 120000 }, async () => {
   way.lacks = (name) => /(streams|recovery)\.js$/.test(name);
   const page = await newPage();
   const { meetId } = await create(page);
