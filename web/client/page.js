@@ -50,14 +50,14 @@ export class Page {
   /** @type {[EventTarget, string, EventListener][]} */
   #watched = [];
 
-  /** @param {{ meet?: unknown, view?: unknown, password?: string }} open */
+  /** @param {{ meet?: unknown, view?: unknown, password?: string, isConflictFree?: boolean }} open */
   constructor(open) {
     this.#open = open;
   }
 
   /**
    * Opens a meet or a view of one.
-   * @param {{ meet?: unknown, view?: unknown, password?: string }} open
+   * @param {{ meet?: unknown, view?: unknown, password?: string, isConflictFree?: boolean }} open
    */
   static async open(open) {
     const page = new Page(open);
@@ -117,6 +117,35 @@ export class Page {
   /** @param {number} number */
   drop(number) {
     return this.#ask("drop", { number });
+  }
+
+  /** @type {import("./liftrelay.d.ts").Meet["syncChain"]} */
+  async syncChain(decide) {
+    const chain = `${this.#name} ${this.#lastId}`;
+    for (let step = await this.#ask("chain", { chain }); ; ) {
+      if (step.done) return step.value;
+      const here = setInterval(() => this.#post({ id: 0, ask: "ping" }), LOOK_MS);
+      try {
+        const decision = await decide(step.value);
+        step = await this.#ask("chain", { chain, decision });
+      } catch (error) {
+        this.#post({ id: 0, ask: "chain", chain, isOver: true });
+        throw error;
+      } finally {
+        clearInterval(here);
+      }
+    }
+  }
+
+  /** @param {boolean} isConflictFree */
+  setConflictFree(isConflictFree) {
+    this.#open = { ...this.#open, isConflictFree };
+    return this.#ask("setConflictFree", { isConflictFree });
+  }
+
+  /** @param {string} key */
+  isEditable(key) {
+    return this.#ask("isEditable", { key });
   }
 
   /** @param {number} [after] */
