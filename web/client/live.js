@@ -173,6 +173,8 @@ export class Live {
     /** @type {Promise<void>} */
     const edited = new Promise((resolve) => (this.#edited = resolve));
     const isAll = await this.sending.take(async () => {
+      // Waiting for the turn may have been long.
+      if (this.isClosed) return true;
       const batch = await this.outgoing((replica) => replica.batch().slice(0, this.#batchMax));
       if (batch.length > 0) await this.exchange(() => this.#ladder.push(batch.map(updateOf)), batch);
       return batch.length === 0;
