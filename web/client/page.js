@@ -189,6 +189,7 @@ export class Page {
     this.#connection = connection;
     connection.onmessage = ({ data }) => this.#said(data);
     connection.onlost = () => this.#reattach(connection);
+    const waiting = [...this.#asked.values()];
     const { identity, state, status, setAside } = await this.#ask("open", this.#open);
     this.identity = identity;
     this.setAside = setAside;
@@ -196,26 +197,30 @@ export class Page {
     this.state = /** @type {JsonObject} */ (adopt(state));
     if (this.status) this.#emit("remote", { changes: changes(before, this.state) });
     this.#stands(status);
+    for (const { message } of waiting) this.#post(message);
   }
 
   /**
-   * Whoever held the stream is gone. Calls that were under way are made again where that does no harm.
+   * Whoever held the stream is gone. Calls that were under way are made again where that does no harm; those that are made
+   * meanwhile wait.
    * @param {Connection} lost
    */
   #reattach(lost) {
     if (this.#isClosed || lost !== this.#connection) return;
     this.#connection = null;
     lost.close();
-    const asked = [...this.#asked.values()];
-    this.#asked.clear();
-    const isHarmless = (/** @type {Asked} */ { message }) => message.ask === "push" || message.ask === "log";
-    for (const one of asked.filter((one) => !isHarmless(one))) one.reject(new LiveError("the page that held the stream was closed; try again", "closed"));
-    const again = async () => {
-      await this.#attach().catch((error) => this.#stands({ ...this.status, link: "broken", why: error.message }));
-      for (const { message, resolve, reject } of asked.filter(isHarmless)) this.#ask(message.ask, message).then(resolve, reject);
-    };
+    for (const [id, { message, reject }] of this.#asked) {
+      if (message.ask === "push" || message.ask === "log") continue;
+      this.#asked.delete(id);
+      reject(new LiveError("the page that held the stream was closed; try again", "closed"));
+    }
+    const again = () =>
+      this.#attach().catch((error) => {
+        // Lost once more while it was opened: the next is being looked for already.
+        if (error.code !== "closed") this.#stands({ ...this.status, link: "broken", why: error.message });
+      });
     // Not all at once: the first to be there leads.
-    setTimeout(() => void again(), 200 * Math.random());
+    setTimeout(again, 200 * Math.random());
   }
 
   /**

@@ -221,6 +221,25 @@ test("a page that dies in the middle hands over to the next, and no edit is lost
   assert.deepEqual(log.map(({ updateKey }) => updateKey).sort(), Array.from({ length: 20 }, (_, number) => `k${number}`).sort());
 });
 
+test("what is edited while the stream is handed over is kept, and says so", { skip, timeout: 120000 }, async () => {
+  const leader = await newPage("SharedWorker");
+  await create(leader);
+  const other = await newPage("SharedWorker");
+  await reopen(other);
+  const pushed = other.evaluate(async () => {
+    const all = [];
+    for (let number = 0; number < 100; number += 1) {
+      all.push(meet.push([{ key: `k${number}`, value: number }]));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return (await Promise.all(all)).length;
+  });
+  await leader.goto("about:blank");
+  assert.equal(await pushed, 100);
+  await settled(other);
+  assert.equal((await other.evaluate(() => meet.log())).length, 100);
+});
+
 test("a page that is frozen hands over, and is in step when it thaws", { skip, timeout: 120000 }, async () => {
   const leader = await newPage("SharedWorker");
   await create(leader);
