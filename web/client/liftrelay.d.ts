@@ -252,7 +252,8 @@ export interface Meet extends View {
    * Sends what waits now, as far as one batch takes it, as a chain: committed together or not at all. `decide` is asked about
    * each refusal. Nothing else is sent meanwhile, so a chain that is begun while the server is out of reach waits for it; what
    * was under way before is heard first. Where others are faster three times, the edits go each by itself. A chain that ends
-   * otherwise (`committed` is false, or it rejects, or the page is closed) leaves its edits to go by themselves.
+   * otherwise (`committed` is false, or it rejects, or the page is closed) leaves its edits to go by themselves. What sends chains
+   * is loaded while the link is up; one that is begun before that and while cut off rejects with `unreachable`.
    */
   syncChain(decide: (refused: ChainRefusal) => ChainDecision | Promise<ChainDecision>): Promise<ChainEnd>;
   /**

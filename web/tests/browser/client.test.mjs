@@ -298,27 +298,30 @@ test("what cannot be loaded beside the core is missed by no edit, and loaded lat
   assert.deepEqual([(await status(page)).lastNumber, await page.evaluate(() => meet.identity.meetId)], [2, meetId]);
 });
 
-/** Nothing comes through until it is called. @param {Page} page */
+/** Nothing comes through from now on. @param {Page} page */
 async function cutOff(page) {
-  way.intercept = (_, response) => Boolean(response.destroy());
-  way.upgrades = false;
-  way.cut();
+  const chain = way.loseUntilChain();
   await stands(page, "link", "down");
-  return () => void (way.intercept = () => false);
+  return { chain };
 }
 
-/** Begins a chain; refusals go to `refusals`, and `decided` takes what becomes of the newest. @param {Page} page */
-const beginChain = (page) =>
-  page.evaluate(async () => {
+/**
+ * Begins a chain, which then is the first to come through. Refusals go to `refusals`, and `decided` takes what becomes of the newest.
+ * @param {Page} page
+ * @param {Promise<void>} chain when one tries to come through
+ */
+async function beginChain(page, chain) {
+  await page.evaluate(() => {
     Object.assign(globalThis, { refusals: [], ended: null });
     const ask = (/** @type {any} */ refused) => {
       refusals.push(refused);
       return new Promise((resolve) => (globalThis.decided = resolve));
     };
     void meet.syncChain(ask).then((/** @type {any} */ end) => (globalThis.ended = end));
-    // Whatever is answered now was asked later.
-    await meet.isEditable("a");
   });
+  await chain;
+  way.intercept = () => false;
+}
 
 test("two browsers: what one made while cut off is committed whole or not at all, and its page decides", { skip, timeout: 120000 }, async () => {
   const direct = await new Way(server.origin).start();
@@ -335,7 +338,7 @@ test("two browsers: what one made while cut off is committed whole or not at all
     await shows(platform, "entries[1].lot", 1);
     await settled(desk);
 
-    const comeBack = await cutOff(desk);
+    const { chain } = await cutOff(desk);
     assert.equal((await status(desk)).conflictFree, "offline");
     assert.match(await desk.evaluate(() => meet.push([{ key: "entries[1].lot", value: 2 }]).catch((/** @type {Error} */ error) => error.message)), /read-only until the server is back/);
     await desk.evaluate(async () => {
@@ -343,8 +346,7 @@ test("two browsers: what one made while cut off is committed whole or not at all
     });
     await platform.evaluate(() => meet.push([{ key: "entries[8]", value: { name: "platform" }, op: "create" }]));
     await settled(platform);
-    await beginChain(desk);
-    comeBack();
+    await beginChain(desk, chain);
     await desk.waitForFunction(() => refusals.length === 1);
     assert.equal((await platform.evaluate(() => meet.call("GET", ""))).serverSeqNum, 2, "nothing of it took effect");
     await desk.evaluate(() => decided("drop-this"));
@@ -370,12 +372,11 @@ for (const without of ["", "SharedWorker"]) {
     const [stays, leaves] = [await newPage(without), await newPage(without)];
     const { meetId } = await create(stays);
     await reopen(leaves);
-    const comeBack = await cutOff(stays);
+    const { chain } = await cutOff(stays);
     await push(stays, "a", 1);
     const joined = await server.send("POST", `/v1/meets/${meetId.replaceAll("-", "")}/sessions`, { body: { password, locationName: "platform 1" } });
     await server.send("POST", `/v1/meets/${meetId.replaceAll("-", "")}/updates`, { token: joined.sessionToken, body: { updates: [{ updateKey: "a", updateValue: 9 }] } });
-    await beginChain(leaves);
-    comeBack();
+    await beginChain(leaves, chain);
     await leaves.waitForFunction(() => refusals.length === 1);
     await push(stays, "b", 2);
     assert.equal((await status(stays)).unanswered, 2);
