@@ -63,11 +63,17 @@ function read(replica, { acks = [], rejections = [], page, meet }) {
   const acked = acks
     .filter(({ localSeqNum }) => replica.pending.get(localSeqNum)?.acked === null)
     .map(({ localSeqNum, serverSeqNum, merged }) => ({ number: localSeqNum, seq: serverSeqNum, ...(merged && { merged }) }));
-  const refused = rejections
-    .filter(({ localSeqNum }) => replica.pending.has(localSeqNum))
-    .map(({ localSeqNum, reason, code, standing }) => ({ number: localSeqNum, reason, code, ...(standing && { standing: standingOf(standing) }) }));
+  const refused = rejections.filter(({ localSeqNum }) => replica.pending.has(localSeqNum)).map(refusedOf);
   const status = page?.status ?? meet;
   return { acked, refused, ...(page && { page: fitting(replica, page) }), ...(status && { meet: status }) };
+}
+
+/**
+ * A refusal as records hold it.
+ * @param {any} rejection
+ */
+export function refusedOf({ localSeqNum, reason, code, standing }) {
+  return { number: localSeqNum, reason, code, ...(standing && { standing: standingOf(standing) }) };
 }
 
 /** @param {any} standing */
@@ -128,6 +134,6 @@ function isOld(replica, { acked = [], refused = [], page, meet }) {
   const { log } = replica;
   const seq = seqOf(page.cursor);
   const isKnown = seq < log.head || (log.cursor === page.cursor && log.chains.has(seq));
-  const showsLoss = tellsTheHead(page) && [...replica.pending.values()].some(({ acked: ack }) => ack !== null && ack.seq > page.head);
+  const showsLoss = tellsTheHead(page) && [...replica.pending.values()].some(({ acked: ack }) => ack !== null && log.hasLost(ack, page.head));
   return page.entries.length === 0 && isKnown && page.head === replica.head && replica.rebuild === null && !showsLoss;
 }

@@ -1,5 +1,7 @@
 // Finds who holds the streams for this page: a shared worker, another page, or itself.
 
+import { later } from "./later.js";
+
 /**
  * @typedef {import("./host.js").Port & Lost} Connection
  * @typedef {object} Lost
@@ -19,13 +21,13 @@ export async function connect(key) {
   if (typeof document === "undefined") return alone();
   const worker = await toWorker();
   if (worker) return worker;
-  return typeof BroadcastChannel === "undefined" ? alone() : (await import("./peers.js")).joinPeers(key);
+  return typeof BroadcastChannel === "undefined" ? alone() : (await later(() => import("./peers.js"), "peers.js")).joinPeers(key);
 }
 
 /** Needs nothing but the page. @returns {Promise<Connection>} */
 async function alone() {
   // A page with a worker never loads what the worker has.
-  const { Host } = await import("./host.js");
+  const { Host } = await later(() => import("./host.js"), "host.js");
   const host = new Host("alone");
   const { port1, port2 } = new MessageChannel();
   host.serve(port1);

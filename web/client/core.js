@@ -3,6 +3,7 @@
 import { StoreError } from "./errors.js";
 import { Replica } from "./replica.js";
 import { changes } from "./state.js";
+import { Turns } from "./turns.js";
 
 /** @typedef {import("./liftrelay.d.ts").Change} Change */
 /** @typedef {import("./replica.js").News} News */
@@ -15,8 +16,7 @@ export class Core {
   replica = new Replica();
   #store;
   #watch;
-  /** @type {Promise<unknown>} */
-  #turn = Promise.resolve();
+  #turns = new Turns();
 
   /**
    * @param {Store} store
@@ -29,7 +29,7 @@ export class Core {
 
   /** Takes in what the store has. */
   async open() {
-    await this.#inTurn(() => this.#catchUp());
+    await this.#turns.take(() => this.#catchUp());
   }
 
   /**
@@ -38,7 +38,7 @@ export class Core {
    * @param {unknown} [by] for whoever watches: whose doing it is
    */
   change(decide, by = null) {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       for (;;) {
         const records = decide(this.replica);
         if (records.length === 0) return;
@@ -82,16 +82,5 @@ export class Core {
     }
     const edited = records.flatMap((record) => record.edited ?? []);
     this.#watch({ ...all, edited, changes: changes(before, this.replica.state) }, by);
-  }
-
-  /**
-   * @template T
-   * @param {() => Promise<T>} act
-   * @returns {Promise<T>}
-   */
-  #inTurn(act) {
-    const done = this.#turn.then(act);
-    this.#turn = done.catch(() => {});
-    return done;
   }
 }

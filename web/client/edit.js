@@ -43,7 +43,7 @@ export function editOf({ path, op, value }) {
 
 /**
  * A pending edit as it is sent.
- * @param {import("./replica.js").Pending} pending
+ * @param {import("./pending.js").Pending} pending
  */
 export function updateOf({ number, read, after }) {
   const { key, ...rest } = editOf(read);
@@ -85,6 +85,21 @@ export function check(state, { path, op }) {
   const isThere = stands(state, path);
   if (op === "create" && isThere) throw new EditError(`${keyText(path)} stands already; use set to change it`);
   if (op === "remove" && !isThere) throw new EditError(`nothing stands at ${keyText(path)}, so there is nothing to remove`);
+}
+
+/**
+ * Refuses whatever is not in an object that these edits, or those before them that the server has not taken, make.
+ * @param {Read[]} edits
+ * @param {Read[]} before
+ */
+export function checkOwnNew(edits, before) {
+  const made = before.filter(({ op }) => op === "create");
+  for (const edit of edits) {
+    if (edit.op === "create") made.push(edit);
+    else if (!made.some(({ path }) => isAtOrAbove(path, edit.path))) {
+      throw new EditError(`${keyText(edit.path)} existed before the connection was lost, so it is read-only until the server is back; own new objects can be changed`);
+    }
+  }
 }
 
 /**

@@ -29,11 +29,12 @@ import { ViewSeat } from "./view.js";
  * @typedef {object} Port
  * @property {(message: any) => void} postMessage
  * @property {((event: any) => any) | null} onmessage
+ * @property {boolean} [isHeard] something came since this was last looked at
  */
 
 /** @typedef {{ seat: Seat | ViewSeat, ports: Set<Port> }} Open */
 
-const ASKS = ["push", "retry", "drop", "log", "call", "leave", "wake"];
+const ASKS = ["push", "retry", "drop", "log", "call", "leave", "wake", "chain", "setConflictFree", "isEditable"];
 
 export class Host {
   #carrier;
@@ -52,6 +53,7 @@ export class Host {
   serve(port) {
     let key = "";
     port.onmessage = async ({ data: { id, ask, ...asked } }) => {
+      port.isHeard = true;
       try {
         if (ask === "open") {
           key = keyOf(asked);
@@ -79,13 +81,16 @@ export class Host {
    * @param {string} key
    * @param {any} asked
    */
-  async #open(key, { meet, view, password = "" }) {
+  async #open(key, { meet, view, password = "", isConflictFree }) {
     const known = this.#opening.get(key);
     const opening = known ?? this.#seat(meet, view, password);
     this.#opening.set(key, opening);
     opening.catch(() => this.#opening.delete(key));
     const open = await opening;
-    if (known && open.seat instanceof Seat) await open.seat.join(meet, password);
+    if (open.seat instanceof Seat) {
+      if (known) await open.seat.join(meet, password);
+      if (isConflictFree !== undefined) await open.seat.setConflictFree({ isConflictFree });
+    }
     return open;
   }
 
@@ -130,6 +135,7 @@ export class Host {
    */
   #leave(key, port, { seat, ports }) {
     ports.delete(port);
+    if (seat instanceof Seat) seat.gone(port);
     if (ports.size > 0) return;
     seat.close();
     this.#opening.delete(key);

@@ -3,6 +3,7 @@
 
 import { Climb } from "./climb.js";
 import { Fault } from "./fault.js";
+import { later } from "./later.js";
 import { seqOf } from "./log.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
@@ -225,7 +226,7 @@ export class Ladder {
  * @param {string} after
  */
 async function open(requests, kind, after) {
-  const { openStream } = await import("./streams.js");
+  const { openStream } = await later(() => import("./streams.js"), "streams.js");
   return openStream(requests, kind, after);
 }
 

@@ -78,6 +78,8 @@ export type Saved = Pick<Session, "server" | "meetId" | "locationName">;
 export interface OpenOptions {
   /** Buys one new session where the old one has ended. Kept in memory only. */
   password?: string;
+  /** As `setConflictFree`, from the first moment on. */
+  conflictFree?: boolean;
 }
 
 export interface ViewOptions extends ServerOption {
@@ -108,6 +110,8 @@ export interface Status {
   meet: "live" | "recovering" | "finished" | null;
   /** The server's history is another one and is being read; the old one is shown until it is whole. */
   rebuilding: boolean;
+  /** Conflict-free mode of this browser: `offline` while what existed before is read-only. */
+  conflictFree: "off" | "online" | "offline";
   /** Where edits are kept: anything but `indexeddb` does not outlive all that it should. */
   storage: "indexeddb" | "localstorage" | "memory";
   /** Who holds the stream: a shared worker, this page for others too, another page, or this page for itself. */
@@ -138,6 +142,27 @@ export interface SetAside {
   /** `overruled`, `removed`, `absent`, `exists`, … (section 8 of the contract); null where the request as a whole was refused. */
   code: string | null;
   standing?: Standing;
+}
+
+/** A refused edit of a chain. None of the chain has taken effect. */
+export interface ChainRefusal extends SetAside {
+  /** Numbers of the edits before it, which nothing keeps out, and of those behind it, which were not looked at. */
+  processed: number[];
+  remaining: number[];
+}
+
+/**
+ * What becomes of a refused edit and of those behind it: it is given up, it is given up with all behind it, or only these go on,
+ * made anew on top of what is known now.
+ */
+export type ChainDecision = "drop-this" | "drop-rest" | { keep: number[] };
+
+/** What a chain came to. */
+export interface ChainEnd {
+  /** Everything that was neither given up nor set aside is in the log. */
+  committed: boolean;
+  /** Why it is not, for a person. */
+  why: string;
 }
 
 /** An own entry that stood, and that another location overruled later. */
@@ -223,6 +248,21 @@ export interface Meet extends View {
   retry(number: number): Promise<void>;
   /** Gives a refused edit up. */
   drop(number: number): Promise<void>;
+  /**
+   * Sends what waits now, as far as one batch takes it, as a chain: committed together or not at all. `decide` is asked about
+   * each refusal. Nothing else is sent meanwhile, so a chain that is begun while the server is out of reach waits for it; what
+   * was under way before is heard first. Where others are faster three times, the edits go each by itself. A chain that ends
+   * otherwise (`committed` is false, or it rejects, or the page is closed) leaves its edits to go by themselves. What sends chains
+   * is loaded while the link is up; one that is begun before that and while cut off rejects with `unreachable`.
+   */
+  syncChain(decide: (refused: ChainRefusal) => ChainDecision | Promise<ChainDecision>): Promise<ChainEnd>;
+  /**
+   * Conflict-free mode, for all pages of this browser: while the link is not up, what existed before cannot be edited, and own
+   * new objects can. It is of the moment: a browser that starts anew has it off.
+   */
+  setConflictFree(isOn: boolean): Promise<void>;
+  /** Whether conflict-free mode and the meet let an edit at this key be made now. */
+  isEditable(key: string): Promise<boolean>;
   /** The log behind entry `after`, as far as it is here. */
   log(after?: number): Promise<Entry[]>;
   /** Calls a resource below `/v1/meets/{id}` with this meet's session: `call("POST", "/view-keys", {label: "stream"})`. */

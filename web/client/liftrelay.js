@@ -26,8 +26,8 @@ export async function joinMeet({ server, meetId, password, locationName }) {
 }
 
 /** @type {typeof import("./liftrelay.d.ts").openMeet} */
-export function openMeet(meet, { password = "" } = {}) {
-  return Page.open({ meet: { ...meet, server: originOf(meet.server) }, password });
+export function openMeet(meet, { password = "", conflictFree } = {}) {
+  return Page.open({ meet: { ...meet, server: originOf(meet.server) }, password, isConflictFree: conflictFree });
 }
 
 /** @type {typeof import("./liftrelay.d.ts").viewMeet} */

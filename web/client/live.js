@@ -6,13 +6,16 @@ import { updateOf } from "./edit.js";
 import { StoreError } from "./errors.js";
 import { Fault } from "./fault.js";
 import { Ladder } from "./ladder.js";
+import { later } from "./later.js";
 import { Requests } from "./requests.js";
 import { Retry, SHORT_MS, shortPauseMs } from "./retry.js";
+import { Turns } from "./turns.js";
 
 /** @typedef {import("./answer.js").Answer} Answer */
 /** @typedef {import("./core.js").Core} Core */
 /** @typedef {import("./liftrelay.d.ts").Link} Link */
-/** @typedef {import("./replica.js").Pending} Pending */
+/** @typedef {import("./pending.js").Pending} Pending */
+/** @typedef {import("./replica.js").Replica} Replica */
 
 const WAIT_MS = 25000;
 /** A session that has ended is tried again so often: somebody may have let it in again. */
@@ -25,11 +28,16 @@ const LOOK_AROUND_MS = 15000;
 /** A look that is so late has slept through; in hidden pages timers may be a minute late without. */
 const SLEPT_MS = 120000;
 
+const recovery = () => later(() => import("./recovery.js"), "recovery.js");
+
 export class Live {
   /** @type {{ link: Link, why: string }} */
   link = { link: "connecting", why: "" };
   /** @type {import("./around.js").Around} */
   around = { locations: [], viewers: 0 };
+  /** Of those who send edits, until the answer was taken in: a sync chain sends alone. */
+  sending = new Turns();
+  isClosed = false;
   #core;
   #requests;
   #ladder;
@@ -39,7 +47,6 @@ export class Live {
   /** Pauses of short polls, which anything that happens here ends. */
   #quiet = new Retry();
   #edited = () => {};
-  #isClosed = false;
   /** A batch that was refused as a whole goes on in parts. */
   #batchMax = Infinity;
   #hasAsked = false;
@@ -48,8 +55,7 @@ export class Live {
   #happenedAt = Date.now();
   /** Grows when what is under way is given up; faults of before do not count then. */
   #turn = 0;
-  /** @type {Promise<unknown>} */
-  #settling = Promise.resolve();
+  #settling = new Turns();
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #looking;
   #lookedAt = Date.now();
@@ -81,7 +87,7 @@ export class Live {
   }
 
   close() {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#setLink("closed");
     clearInterval(this.#looking);
     this.#ladder.close();
@@ -131,12 +137,12 @@ export class Live {
 
   /** @param {() => Promise<void>} act */
   async #forEver(act) {
-    while (!this.#isClosed) {
+    while (!this.isClosed) {
       try {
-        await this.#retry.due();
+        await this.due();
         await act();
       } catch (error) {
-        if (this.#isClosed) return;
+        if (this.isClosed) return;
         if (error instanceof StoreError) this.#breakOff(error);
         // A fault in here, or an answer that nobody thought of: neither may end the meet for this browser.
         else this.#isDown(String(error));
@@ -146,7 +152,7 @@ export class Live {
 
   /** @param {StoreError} error */
   #breakOff({ message }) {
-    this.#isClosed = true;
+    this.isClosed = true;
     this.#setLink("broken", message);
     this.#ladder.close();
   }
@@ -154,7 +160,7 @@ export class Live {
   async #pull() {
     await this.#quiet.due();
     const [before, started] = [this.#core.replica.log.head, Date.now()];
-    await this.#exchange(() => this.#ladder.pull(this.#core.replica.cursor, WAIT_MS), []);
+    await this.exchange(() => this.#ladder.pull(this.#core.replica.cursor, WAIT_MS));
     const { log, head } = this.#core.replica;
     if (log.head > before) this.#happenedAt = Date.now();
     if (log.head > before || log.head < head || !this.transport.endsWith("-poll")) return;
@@ -166,18 +172,26 @@ export class Live {
   async #push() {
     /** @type {Promise<void>} */
     const edited = new Promise((resolve) => (this.#edited = resolve));
-    const batch = await this.#outgoing();
-    if (batch.length === 0) return edited;
-    await this.#exchange(() => this.#ladder.push(batch.map(updateOf)), batch);
+    const isAll = await this.sending.take(async () => {
+      // Waiting for the turn may have been long.
+      if (this.isClosed) return true;
+      const batch = await this.outgoing((replica) => replica.batch().slice(0, this.#batchMax));
+      if (batch.length > 0) await this.exchange(() => this.#ladder.push(batch.map(updateOf)), batch);
+      return batch.length === 0;
+    });
+    if (isAll) return edited;
     this.#quiet.wake();
   }
 
-  /** The next batch, once it is written down that it goes. */
-  async #outgoing() {
+  /**
+   * A batch, once it is written down that it goes.
+   * @param {(replica: Replica) => Pending[]} choose
+   */
+  async outgoing(choose) {
     /** @type {Pending[]} */
     let batch = [];
     await this.#core.change((replica) => {
-      batch = replica.batch().slice(0, this.#batchMax);
+      batch = choose(replica);
       const upTo = batch[batch.length - 1]?.number ?? 0;
       return upTo > replica.sent ? [{ sent: { upTo } }] : [];
     });
@@ -185,20 +199,25 @@ export class Live {
   }
 
   /**
-   * @param {() => Promise<Answer>} ask
-   * @param {Pending[]} sent
+   * Asks, and takes in what comes of it, a fault in place of an answer as well.
+   * @param {(requests: Requests) => Promise<Answer>} ask
+   * @param {Pending[]} [sent] what goes on in parts where all of it is refused
    */
-  async #exchange(ask, sent) {
+  async exchange(ask, sent = []) {
     const turn = this.#turn;
-    const answer = await ask().catch((error) => (error instanceof Fault ? error : Promise.reject(error)));
+    const answer = await ask(this.#requests).catch((error) => (error instanceof Fault ? error : Promise.reject(error)));
     // What answers mean is settled one after the other.
-    const settled = this.#settling.then(async () => {
-      if (this.#isClosed) return;
+    await this.#settling.take(async () => {
+      if (this.isClosed) return;
       if (!(answer instanceof Fault)) await this.#heard(answer);
       else if (turn === this.#turn) await this.#failed(answer, sent);
     });
-    this.#settling = settled.catch(() => {});
-    await settled;
+    return answer;
+  }
+
+  /** Resolves when something may be tried. */
+  due() {
+    return this.#retry.due();
   }
 
   /** @param {Answer} answer */
@@ -227,7 +246,7 @@ export class Live {
 
   /** @param {import("./answer.js").Need} need */
   async #giveBack(need) {
-    const { giveBack } = await import("./recovery.js");
+    const { giveBack } = await recovery();
     const fault = await giveBack(this.#core, this.#requests, need);
     if (fault) this.#isDown(`handing the log back to the server: ${fault.message}`, fault.retryAfterMs);
   }
@@ -251,7 +270,7 @@ export class Live {
     if (wasUp) return;
     void this.#lookAround();
     // Loaded before it is needed, while what gives it is there.
-    import("./recovery.js").catch(() => {});
+    recovery().catch(() => {});
   }
 
   /**
@@ -293,8 +312,10 @@ export class Live {
    */
   async #letInAgain(fault) {
     try {
-      const { comeBack } = await import("./recovery.js");
-      if ((await comeBack(this.#core, this.#requests)) || (await this.#login())) {
+      const { comeBack, logIn } = await recovery();
+      const mayAsk = !this.#hasAsked && this.#password !== "";
+      this.#hasAsked = true;
+      if ((await comeBack(this.#core, this.#requests)) || (mayAsk && (await logIn(this.#core, this.#requests, this.#password)))) {
         this.#renewedAt = Date.now();
         this.#hasAsked = false;
         this.#ladder.reset();
@@ -311,17 +332,6 @@ export class Live {
     this.#setLink("refused", fault.message);
   }
 
-  async #login() {
-    const { identity } = this.#core.replica;
-    if (this.#hasAsked || !this.#password || identity === null) return false;
-    this.#hasAsked = true;
-    const { locationName, clientId } = identity;
-    const { sessionToken, expiresAt, recoveryTicket, ticketVersion } = await this.#requests.call("POST", "/sessions", { password: this.#password, locationName, clientId });
-    this.#requests.token = sessionToken;
-    await this.#core.change(() => [{ renewed: { sessionToken, expiresAt, recoveryTicket, ticketVersion } }]);
-    return true;
-  }
-
   #look() {
     if (Date.now() - this.#lookedAt > SLEPT_MS) this.wake(true);
     this.#lookedAt = Date.now();
@@ -332,7 +342,7 @@ export class Live {
     if (this.link.link !== "up") return;
     try {
       this.around = (await lookAround(this.#core, this.#requests)) ?? this.around;
-      if (!this.#isClosed) this.#changed();
+      if (!this.isClosed) this.#changed();
     } catch (error) {
       this.#breakOff(/** @type {StoreError} */ (error));
     }

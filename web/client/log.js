@@ -70,6 +70,15 @@ export class Log {
   }
 
   /**
+   * Whether a log with this head shows that what was acked is not part of it any more.
+   * @param {import("./replica.js").Acked} acked
+   * @param {number} head
+   */
+  hasLost({ seq, merged, number }, head) {
+    return seq > head || (!merged && seq <= this.head && !this.own.has(number));
+  }
+
+  /**
    * How many entries both logs start with.
    * @param {Log} other
    */

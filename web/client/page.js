@@ -50,14 +50,14 @@ export class Page {
   /** @type {[EventTarget, string, EventListener][]} */
   #watched = [];
 
-  /** @param {{ meet?: unknown, view?: unknown, password?: string }} open */
+  /** @param {{ meet?: unknown, view?: unknown, password?: string, isConflictFree?: boolean }} open */
   constructor(open) {
     this.#open = open;
   }
 
   /**
    * Opens a meet or a view of one.
-   * @param {{ meet?: unknown, view?: unknown, password?: string }} open
+   * @param {{ meet?: unknown, view?: unknown, password?: string, isConflictFree?: boolean }} open
    */
   static async open(open) {
     const page = new Page(open);
@@ -119,6 +119,35 @@ export class Page {
     return this.#ask("drop", { number });
   }
 
+  /** @type {import("./liftrelay.d.ts").Meet["syncChain"]} */
+  async syncChain(decide) {
+    const chain = `${this.#name} ${this.#lastId}`;
+    for (let step = await this.#ask("chain", { chain }); ; ) {
+      if (step.done) return step.value;
+      const here = setInterval(() => this.#post({ id: 0, ask: "ping" }), LOOK_MS);
+      try {
+        const decision = await decide(step.value);
+        step = await this.#ask("chain", { chain, decision });
+      } catch (error) {
+        this.#post({ id: 0, ask: "chain", chain, isOver: true });
+        throw error;
+      } finally {
+        clearInterval(here);
+      }
+    }
+  }
+
+  /** @param {boolean} isConflictFree */
+  setConflictFree(isConflictFree) {
+    this.#open = { ...this.#open, isConflictFree };
+    return this.#ask("setConflictFree", { isConflictFree });
+  }
+
+  /** @param {string} key */
+  isEditable(key) {
+    return this.#ask("isEditable", { key });
+  }
+
   /** @param {number} [after] */
   log(after = 0) {
     return this.#ask("log", { after });
@@ -160,6 +189,7 @@ export class Page {
     this.#connection = connection;
     connection.onmessage = ({ data }) => this.#said(data);
     connection.onlost = () => this.#reattach(connection);
+    const waiting = [...this.#asked.values()];
     const { identity, state, status, setAside } = await this.#ask("open", this.#open);
     this.identity = identity;
     this.setAside = setAside;
@@ -167,26 +197,30 @@ export class Page {
     this.state = /** @type {JsonObject} */ (adopt(state));
     if (this.status) this.#emit("remote", { changes: changes(before, this.state) });
     this.#stands(status);
+    for (const { message } of waiting) this.#post(message);
   }
 
   /**
-   * Whoever held the stream is gone. Calls that were under way are made again where that does no harm.
+   * Whoever held the stream is gone. Calls that were under way are made again where that does no harm; those that are made
+   * meanwhile wait.
    * @param {Connection} lost
    */
   #reattach(lost) {
     if (this.#isClosed || lost !== this.#connection) return;
     this.#connection = null;
     lost.close();
-    const asked = [...this.#asked.values()];
-    this.#asked.clear();
-    const isHarmless = (/** @type {Asked} */ { message }) => message.ask === "push" || message.ask === "log";
-    for (const one of asked.filter((one) => !isHarmless(one))) one.reject(new LiveError("the page that held the stream was closed; try again", "closed"));
-    const again = async () => {
-      await this.#attach().catch((error) => this.#stands({ ...this.status, link: "broken", why: error.message }));
-      for (const { message, resolve, reject } of asked.filter(isHarmless)) this.#ask(message.ask, message).then(resolve, reject);
-    };
+    for (const [id, { message, reject }] of this.#asked) {
+      if (message.ask === "push" || message.ask === "log") continue;
+      this.#asked.delete(id);
+      reject(new LiveError("the page that held the stream was closed; try again", "closed"));
+    }
+    const again = () =>
+      this.#attach().catch((error) => {
+        // Lost once more while it was opened: the next is being looked for already.
+        if (error.code !== "closed") this.#stands({ ...this.status, link: "broken", why: error.message });
+      });
     // Not all at once: the first to be there leads.
-    setTimeout(() => void again(), 200 * Math.random());
+    setTimeout(again, 200 * Math.random());
   }
 
   /**

@@ -1,10 +1,11 @@
 // A meet as this browser holds it: the log, and own edits on top. No I/O and no time: methods look at the replica and give
 // records of what should happen; whoever calls them stores a record and then has it applied, which alone changes anything.
 
-import { BATCH_MAX, bytesOf, check, checkAll, editOf, overlaps, readEdit } from "./edit.js";
+import { BATCH_MAX, bytesOf, check, checkAll, checkOwnNew, editOf, overlaps, readEdit } from "./edit.js";
 import { EditError } from "./errors.js";
 import { Log, seqOf, wrote } from "./log.js";
-import { fold, obstacle, stands } from "./state.js";
+import { show } from "./pending.js";
+import { stands } from "./state.js";
 
 /** @typedef {import("./json.js").JsonObject} JsonObject */
 /** @typedef {import("./liftrelay.d.ts").Edit} Edit */
@@ -14,6 +15,7 @@ import { fold, obstacle, stands } from "./state.js";
 /** @typedef {import("./state.js").Read} Read */
 /** @typedef {import("./log.js").Identity} Identity */
 /** @typedef {import("./log.js").Page} Page */
+/** @typedef {import("./pending.js").Pending} Pending */
 /** @typedef {{ sessionToken: string, expiresAt?: string, recoveryTicket: string, ticketVersion: number }} Credentials */
 /** @typedef {{ number: number, seq: number, merged?: boolean }} Acked */
 /** @typedef {{ number: number, reason: string, code: string | null, standing?: any }} Refused */
@@ -29,20 +31,8 @@ import { fold, obstacle, stands } from "./state.js";
  * @property {Edited} [edited] the user changed something
  * @property {{ upTo: number }} [sent] edits up to this number may have reached the server: resent as they are or not at all
  * @property {Answered} [answered] the server said something
- * @property {{ dropped: number[] }} [decided] the user gave edits up
+ * @property {{ dropped: number[], kept?: number[] }} [decided] the user gave edits up; others go on, on top of what is known now
  * @property {true} [reset] the server's history is another one; until it is whole, the old one is shown
- */
-
-/**
- * An edit on its way into the log.
- * @typedef {object} Pending
- * @property {number} number
- * @property {Read} read
- * @property {string} after what the user had seen
- * @property {number} group number of the first edit made in one go with it: they ride in one batch
- * @property {Acked | null} acked the answer, where the entry is all that is missing
- * @property {boolean} parentStood whether something stood around its key when it was made
- * @property {boolean} shown one that cannot apply to what the log says now shows nothing, and stays pending
  */
 
 /** @typedef {{ settled: number[], refused: number[], overruled: Overruled[], everything: boolean }} News */
@@ -69,6 +59,8 @@ export class Replica {
   meet = null;
   /** The server's other history, while it is read. @type {Log | null} */
   rebuild = null;
+  /** Conflict-free mode, and the server is out of reach: what existed before is read-only. Of the moment, so no record tells it. */
+  isOnlyOwnNew = false;
 
   /** What is shown: the log's state, and pending edits on top, as far as they can apply. */
   get state() {
@@ -97,7 +89,7 @@ export class Replica {
    */
   edit(edits, seen = this.log.head) {
     const reads = edits.map(readEdit);
-    this.#checkOpen();
+    this.checkFree(reads);
     checkAll(this.state, reads);
     const earlier = reads.length === 1 ? this.#replaceable(reads[0]) : undefined;
     return this.#edited(reads, seen, earlier);
@@ -110,7 +102,7 @@ export class Replica {
    */
   retry(number) {
     const read = readEdit(this.#aside(number).edit);
-    this.#checkOpen();
+    this.checkFree([read]);
     check(this.state, read);
     return this.#edited([read], this.log.head, number);
   }
@@ -124,13 +116,14 @@ export class Replica {
     return { decided: { dropped: [this.#aside(number).number] } };
   }
 
-  /**
-   * The next batch: edits without an answer, oldest first, as many as one request takes. Nothing while the replica has not
-   * joined, while the server's other history is read, and once the meet is finished.
-   */
+  /** Edits that can be sent: nothing while the replica has not joined, and while the server's other history is read. */
+  get sendable() {
+    return this.identity === null || this.rebuild !== null ? [] : this.unanswered;
+  }
+
+  /** The next batch: edits without an answer, oldest first, as many as one request takes. */
   batch() {
-    if (this.identity === null || this.rebuild !== null || this.meet === "finished") return [];
-    const all = this.unanswered;
+    const all = this.sendable;
     let [size, end] = [0, 0];
     for (let place = 0; place < all.length; ) {
       const { group } = all[place];
@@ -157,12 +150,21 @@ export class Replica {
     if (edited) this.#take(edited);
     if (answered) this.#heard(answered, news);
     for (const number of decided?.dropped ?? []) this.#forget(number);
+    for (const number of decided?.kept ?? []) {
+      const pending = this.pending.get(number);
+      if (pending) pending.after = this.log.cursor;
+    }
     if (decided) this.#shown = null;
     return news;
   }
 
-  #checkOpen() {
+  /**
+   * Refuses what a finished meet does not take, and what conflict-free mode says must not be changed now.
+   * @param {Read[]} reads
+   */
+  checkFree(reads) {
     if (this.meet === "finished") throw new EditError("the meet is finished and takes no more changes");
+    if (this.isOnlyOwnNew) checkOwnNew(reads, this.unanswered.map(({ read }) => read));
   }
 
   /** @param {number} number */
@@ -280,8 +282,7 @@ export class Replica {
    */
   #forgetLostAcks(head) {
     for (const pending of this.pending.values()) {
-      const { acked } = pending;
-      if (acked && (acked.seq > head || (!acked.merged && acked.seq <= this.log.head && !this.log.own.has(acked.number)))) pending.acked = null;
+      if (pending.acked && this.log.hasLost(pending.acked, head)) pending.acked = null;
     }
   }
 
@@ -332,19 +333,4 @@ export class Replica {
  */
 export function tellsTheHead(page) {
   return page.entries.length === 0 && seqOf(page.cursor) === page.head;
-}
-
-/**
- * The state with a pending edit, if it would change it in the way its author meant.
- * @param {JsonObject} state
- * @param {Pending} pending
- * @param {import("./state.js").Fresh} fresh
- */
-function show(state, pending, fresh) {
-  const { path, op } = pending.read;
-  const isThere = stands(state, path);
-  // A field of an object that is gone meanwhile must not bring back a ghost of it.
-  const isFit = op === "create" ? !isThere : isThere || (op === "set" && (!pending.parentStood || stands(state, path.slice(0, -1))));
-  pending.shown = isFit && obstacle(state, path, op) === "";
-  return pending.shown ? fold(state, pending.read, fresh) : state;
 }

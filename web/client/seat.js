@@ -1,7 +1,9 @@
 // One meet that is open in this browser to be edited, and the pages that look at it.
 
 import { Core } from "./core.js";
+import { readEdit } from "./edit.js";
 import { LiveError } from "./errors.js";
+import { later } from "./later.js";
 import { Live } from "./live.js";
 import { meetKey } from "./names.js";
 import { openStore } from "./store.js";
@@ -28,6 +30,9 @@ export class Seat {
   #live = null;
   /** Numbers of the first edit by the call that made it. @type {Map<string, number[]>} */
   #calls = new Map();
+  /** @type {Promise<import("./chains.js").Chains> | null} */
+  #chains = null;
+  #isConflictFree = false;
 
   /**
    * @param {import("./store.js").Store} store
@@ -68,7 +73,7 @@ export class Seat {
     this.identity = { server: meet.server, ...identity, priority, slot };
     await this.#store.remember(this.identity);
     if (this.#live) return this.#live.renewed(password);
-    this.#live = new Live(this.#core, meet.server, password, () => this.#tell({ status: this.status }));
+    this.#live = new Live(this.#core, meet.server, password, () => this.#stands());
     this.#live.start();
   }
 
@@ -89,6 +94,7 @@ export class Seat {
       head,
       meet,
       rebuilding: rebuild !== null,
+      conflictFree: this.#isConflictFree ? (this.#core.replica.isOnlyOwnNew ? "offline" : "online") : "off",
       storage: this.#store.kind,
       carrier: this.#carrier,
       .../** @type {Live["around"]} */ (this.#live?.around ?? { locations: [], viewers: 0 }),
@@ -132,6 +138,48 @@ export class Seat {
     return this.#core.change((replica) => [replica.drop(number)]);
   }
 
+  /**
+   * To the next refusal of a chain, or to its end.
+   * @param {any} asked
+   * @param {import("./host.js").Port} port
+   */
+  async chain(asked, port) {
+    return (await this.#loadChains()).goOn(asked, port);
+  }
+
+  #loadChains() {
+    const live = /** @type {Live} */ (this.#live);
+    this.#chains ??= later(() => import("./chains.js"), "chains.js").then(
+      ({ Chains }) => new Chains(live, this.#core),
+      (error) => {
+        this.#chains = null;
+        throw new LiveError(`what sends chains cannot be loaded: ${error}`, "unreachable");
+      },
+    );
+    return this.#chains;
+  }
+
+  /** A page has left. @param {import("./host.js").Port} port */
+  gone(port) {
+    this.#chains?.then((chains) => chains.gone(port), () => {});
+  }
+
+  /** @param {{ isConflictFree: boolean }} asked */
+  async setConflictFree({ isConflictFree }) {
+    this.#isConflictFree = isConflictFree;
+    this.#stands();
+  }
+
+  /** @param {{ key: string }} asked */
+  async isEditable({ key }) {
+    try {
+      this.#core.replica.checkFree([readEdit({ key, op: "remove" })]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
   /** @param {{ after: number }} asked */
   async log({ after }) {
     return this.#core.replica.log.entries.slice(after);
@@ -155,6 +203,15 @@ export class Seat {
 
   close() {
     this.#live?.close();
+  }
+
+  /** The link may be another. */
+  #stands() {
+    const isUp = this.#live?.link.link === "up";
+    this.#core.replica.isOnlyOwnNew = this.#isConflictFree && !isUp;
+    // A chain is often begun while nothing can be loaded.
+    if (isUp) this.#loadChains().catch(() => {});
+    this.#tell({ status: this.status });
   }
 
   /**

@@ -59,7 +59,7 @@ export class ViewSeat {
 
   /** @returns {Status} */
   get #status() {
-    const own = { pending: 0, unanswered: 0, conflicts: 0, rebuilding: false, storage: /** @type {const} */ ("memory"), locations: [], viewers: 0 };
+    const own = { pending: 0, unanswered: 0, conflicts: 0, rebuilding: false, conflictFree: /** @type {const} */ ("off"), storage: /** @type {const} */ ("memory"), locations: [], viewers: 0 };
     const lastNumber = this.#cursor === "" ? 0 : seqOf(this.#cursor);
     const serverNow = this.#clock.now(here());
     return { ...this.#link, transport: this.#ladder.transport, lastNumber, head: this.#head, meet: this.#meet, carrier: this.#carrier, serverNow, ...own };

@@ -258,6 +258,134 @@ test("a way that holds streams back delays no news", async () => {
   assert.ok(isLeft(), carried.join(" "));
 });
 
+/** Nothing comes through until `comeBack`. @param {import("../client/liftrelay.d.ts").View} meet */
+async function cutOff(meet) {
+  const { intercept, upgrades } = way;
+  const chain = way.loseUntilChain();
+  await standing(meet, ({ link }) => link === "down");
+  return { chain, comeBack: () => void Object.assign(way, { intercept, upgrades }) };
+}
+
+/** A desk that was cut off and has made edits 1 to 4, the second of which the platform overrules. */
+async function inConflict() {
+  const { desk, platform } = await hall();
+  const { chain, comeBack } = await cutOff(desk);
+  for (const key of ["a", "b", "c", "d"]) await desk.push([{ key, value: "mine" }]);
+  await platform.push([{ key: "b", value: "theirs" }]);
+  await platform.settled();
+  return { desk, platform, chain, comeBack };
+}
+
+/** Begins a chain, which then is the first to come through. @param {any} made @param {Parameters<import("../client/liftrelay.d.ts").Meet["syncChain"]>[0]} decide */
+async function chainOf({ desk, chain, comeBack }, decide) {
+  const ending = desk.syncChain(decide);
+  ending.catch(() => {});
+  await chain;
+  comeBack();
+  return within(ending, () => JSON.stringify(desk.status));
+}
+
+test("what was edited while cut off is committed together, and a refusal is the page's to decide", async () => {
+  const made = await inConflict();
+  const { desk, platform } = made;
+  /** @type {any[]} */
+  const asked = [];
+  const end = await chainOf(made, (refused) => {
+    asked.push(plain(refused));
+    assert.deepEqual(plain(platform.state), { b: "theirs" }, "none of it took effect");
+    return "drop-this";
+  });
+  assert.deepEqual(end, { committed: true, why: "" });
+  const [{ number, edit, code, standing: standingThere, processed, remaining }] = asked;
+  assert.deepEqual([asked.length, number, edit, code, processed, remaining], [1, 2, { key: "b", value: "mine" }, "overruled", [1], [3, 4]]);
+  assert.deepEqual([standingThere.value, standingThere.locationName], ["theirs", "platform 1"]);
+  await desk.settled();
+  assert.deepEqual(plain(desk.state), { a: "mine", b: "theirs", c: "mine", d: "mine" });
+  assert.deepEqual((await desk.log()).map(({ commit }) => commit), [1, 2, 2, 2]);
+  assert.deepEqual(desk.setAside, []);
+});
+
+test("of a chain only what is kept goes on, and over what was seen", async () => {
+  const made = await inConflict();
+  assert.equal((await chainOf(made, () => Promise.resolve({ keep: [2, 4] }))).committed, true);
+  await made.desk.settled();
+  await shows(made.platform, "d", "mine");
+  assert.deepEqual(plain(made.platform.state), { a: "mine", b: "mine", d: "mine" });
+});
+
+for (const [what, decide] of /** @type {const} */ ([
+  ["fails", () => Promise.reject(new Error("the page's fault"))],
+  ["decides nothing", () => /** @type {any} */ ("perhaps")],
+])) {
+  test(`where a page ${what} the edits of its chain go by themselves`, async () => {
+    const made = await inConflict();
+    await assert.rejects(chainOf(made, decide), /the page's fault|decides nothing/);
+    await made.desk.settled();
+    assert.deepEqual(plain(made.desk.state), { a: "mine", b: "theirs", c: "mine", d: "mine" });
+    assert.deepEqual(made.desk.setAside.map(({ number }) => number), [2]);
+  });
+}
+
+test("a chain that a finished meet does not take is not called committed", async () => {
+  const made = await inConflict();
+  await made.platform.call("POST", "/finish", {});
+  const end = await chainOf(made, () => "drop-this");
+  assert.equal(end.committed, false);
+  await shows(made.desk, "b", "theirs");
+  assert.deepEqual([made.desk.setAside.length, plain(made.desk.state)], [4, { b: "theirs" }]);
+});
+
+test("a chain goes on with the session that a password buys", async () => {
+  const made = await inConflict();
+  await made.desk.push([{ key: "e", value: 1 }]);
+  const { desk } = made;
+  let isOver = false;
+  const { comeBack } = made;
+  made.comeBack = () => {
+    comeBack();
+    way.intercept = (request, response) => {
+      if (isOver || request.method !== "POST" || !request.url?.endsWith("/updates")) return false;
+      isOver = true;
+      const problem = { code: "invalid-session", status: 401, detail: "for a test" };
+      return Boolean(response.writeHead(401, { "Content-Type": "application/problem+json" }).end(JSON.stringify(problem)));
+    };
+  };
+  assert.equal((await chainOf(made, () => "drop-rest")).committed, true);
+  await desk.settled();
+  assert.deepEqual([isOver, plain(desk.state)], [true, { a: "mine", b: "theirs" }]);
+});
+
+test("in conflict-free mode only own new objects can be edited while the server is out of reach", async () => {
+  const { desk, platform } = await hall();
+  await desk.push([{ key: "entries[1]", value: { lot: 1 } }]);
+  await desk.settled();
+  await desk.setConflictFree(true);
+  assert.equal(desk.status.conflictFree, "online");
+  await desk.push([{ key: "entries[1].lot", value: 2 }]);
+  await desk.settled();
+  const { comeBack } = await cutOff(desk);
+  assert.equal(desk.status.conflictFree, "offline");
+  for (const wrong of [[{ key: "entries[1].lot", value: 3 }], [{ key: "entries", op: "remove" }], [{ key: "entries[2]", value: {} }]]) {
+    await assert.rejects(desk.push(/** @type {any} */ (wrong)), (error) => error instanceof LiveError && error.code === "edit" && /read-only/.test(error.message));
+  }
+  await desk.push([{ key: "entries[2]", value: {}, op: "create" }, { key: "entries[2].lot", value: 7 }]);
+  await desk.push([{ key: "entries[2].lot", value: 8 }]);
+  assert.deepEqual([await desk.isEditable("entries[2].name"), await desk.isEditable("entries[1].lot"), await desk.isEditable("..")], [true, false, false]);
+  comeBack();
+  await shows(platform, "entries[2]", { lot: 8 });
+  await standing(desk, ({ conflictFree }) => conflictFree === "online");
+  await desk.push([{ key: "entries[1].lot", value: 3 }]);
+  await shows(platform, "entries[1].lot", 3);
+});
+
+test("what waited when others finished the meet is set aside", async () => {
+  const { desk, platform, comeBack } = await inConflict();
+  await platform.call("POST", "/finish", {});
+  comeBack();
+  await standing(desk, ({ meet, pending }) => meet === "finished" && pending === 0);
+  assert.deepEqual(desk.setAside.map(({ number }) => number), [1, 2, 3, 4]);
+});
+
 test("a finished meet takes no more edits and says so", async () => {
   const { desk, platform } = await hall();
   await platform.call("POST", "/finish", {});

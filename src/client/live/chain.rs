@@ -1,12 +1,34 @@
 //! Pending edits that take effect together or not at all.
 
+use tokio::sync::MutexGuard;
+
 use crate::client::channel::Channel;
 use crate::client::replica::chain::{Decision, SyncChain};
 use crate::client::replica::{Need, Replica};
 use crate::client::retry::{Retry, may_succeed_later, random};
 use crate::wire::reply::ReceivedConflict;
 
+use super::core::Core;
 use super::{Live, LiveError};
+
+/// The turn to send edits. Whoever found it taken looks again when it is given back, also where the chain is given up.
+struct Turn<'a> {
+    core: &'a Core,
+    held: Option<MutexGuard<'a, ()>>,
+}
+
+impl Turn<'_> {
+    async fn take(core: &Core) -> Turn<'_> {
+        Turn { core, held: Some(core.sending.lock().await) }
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.held = None;
+        self.core.edited();
+    }
+}
 
 /// What a sync chain came to.
 ///
@@ -25,15 +47,16 @@ use super::{Live, LiveError};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ChainEnd {
-    /// Everything that was not given up is committed.
+    /// Everything that was neither given up nor set aside is committed.
     Committed,
-    /// The server has lost something, or lets nobody in: the edits wait and go by themselves once that is over.
+    /// The server has lost something, lets nobody in, or takes no more: edits that are left go by themselves once that is over.
     Interrupted(String),
 }
 
 impl Live {
     /// Sends what is pending as one [chain](crate::client::replica::chain) over `channel`, asking `decide` about each refusal.
-    /// Meanwhile nothing else is sent.
+    /// Meanwhile nothing else is sent, so a chain that is begun while the server is out of reach waits for it. What is under way
+    /// when it is begun is heard first.
     ///
     /// # Errors
     /// The store failed.
@@ -42,7 +65,7 @@ impl Live {
         channel: &dyn Channel,
         mut decide: impl FnMut(&ReceivedConflict, &Replica) -> Decision,
     ) -> Result<ChainEnd, LiveError> {
-        let _turn = self.core.sending.lock().await;
+        let _turn = Turn::take(&self.core).await;
         let (mut chain, mut retry) = (self.read(SyncChain::start), Retry::default());
         while let Some(outgoing) = self.read(|replica| chain.push(replica)) {
             if let Some(record) = outgoing.record.clone() {
@@ -68,7 +91,7 @@ impl Live {
                 Need::Nothing => {}
                 Need::Again => self.read(|replica| chain.stale(replica)),
                 Need::Decision(conflict) => {
-                    let records = self.read(|replica| chain.decide(&conflict, &decide(&conflict, replica)));
+                    let records = self.read(|replica| chain.decide(replica, &conflict, &decide(&conflict, replica)));
                     self.core.change(move |_| Ok::<_, LiveError>(records)).await?;
                 }
                 Need::Restore { .. } | Need::Reset => {
@@ -76,7 +99,7 @@ impl Live {
                 }
             }
         }
-        self.core.edited();
-        Ok(ChainEnd::Committed)
+        let interruption = self.read(|replica| chain.interruption(replica));
+        Ok(interruption.map_or(ChainEnd::Committed, |why| ChainEnd::Interrupted(why.to_owned())))
     }
 }

@@ -24,8 +24,8 @@ pub(super) struct Core {
     pub(super) status: watch::Sender<Status>,
     pub(super) news: broadcast::Sender<Arc<News>>,
     pub(super) stopping: CancellationToken,
-    /// Held while edits are under way: a sync chain sends alone.
-    pub(super) sending: tokio::sync::Mutex<()>,
+    /// Held while edits are under way, until their answer was taken in.
+    pub(super) sending: Arc<tokio::sync::Mutex<()>>,
     /// Changes under way: whoever gives one up does not stop it.
     pub(super) changes: TaskTracker,
 }
@@ -55,7 +55,7 @@ impl Core {
             status: watch::Sender::new(status),
             news: broadcast::Sender::new(EVENTS_KEPT),
             stopping: CancellationToken::new(),
-            sending: tokio::sync::Mutex::new(()),
+            sending: Arc::default(),
             changes: TaskTracker::new(),
         }
     }

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::Instant;
 
 use crate::client::channel::{Answer, Channel, Fault, Transport};
@@ -54,6 +55,8 @@ pub(super) struct Driver {
 /// An exchange under way, with the edits that it carries.
 struct Exchange {
     sent: Option<Outgoing>,
+    /// Of one that carries edits.
+    turn: Option<OwnedMutexGuard<()>>,
     answer: Pin<Box<dyn Future<Output = Result<Answer, Fault>> + Send>>,
 }
 
@@ -186,15 +189,15 @@ impl Driver {
         let is_due = push_at.is_some_and(|at| at <= now);
         // Where nothing is held, edits ride inside the pull; held pulls are left alone.
         let is_free = pushing.is_none() && (pulling.is_none() || !self.is_short());
-        if let Some(outgoing) = if is_due && is_free { self.outgoing().await? } else { None } {
-            let exchange = self.push(outgoing, self.is_short());
+        if let Some((outgoing, turn)) = if is_due && is_free { self.outgoing().await? } else { None } {
+            let exchange = self.push(outgoing, turn, self.is_short());
             *if self.is_short() { &mut *pulling } else { &mut *pushing } = Some(exchange);
         }
         if pulling.is_none() {
             // In a quiet meet a held pull tells for long not even that the server is there.
             let wait = if self.core.status.borrow().link == Link::Up { choice.wait } else { Duration::ZERO };
             let (channel, pull) = (Arc::clone(&self.channel), self.core.read(|replica| replica.pull(wait)));
-            *pulling = Some(Exchange { sent: None, answer: Box::pin(async move { channel.pull(pull).await }) });
+            *pulling = Some(Exchange { sent: None, turn: None, answer: Box::pin(async move { channel.pull(pull).await }) });
         }
         Ok(push_at.filter(|at| *at > now))
     }
@@ -204,28 +207,27 @@ impl Driver {
     }
 
     /// The next batch, once it is written down that it goes. A sync chain that is under way goes first.
-    async fn outgoing(&mut self) -> Result<Option<Outgoing>, LiveError> {
-        let core = Arc::clone(&self.core);
-        let Ok(_turn) = core.sending.try_lock() else { return Ok(None) };
+    async fn outgoing(&mut self) -> Result<Option<(Outgoing, OwnedMutexGuard<()>)>, LiveError> {
+        let Ok(turn) = Arc::clone(&self.core.sending).try_lock_owned() else { return Ok(None) };
         let limit = self.batch_max;
         let Some(mut outgoing) = self.core.read(Replica::push) else { return Ok(None) };
         outgoing.push.updates.truncate(limit);
         if let Some(record) = outgoing.record.clone() {
             self.core.change(move |_| Ok::<_, LiveError>(vec![record])).await?;
         }
-        Ok(Some(outgoing))
+        Ok(Some((outgoing, turn)))
     }
 
-    fn push(&self, outgoing: Outgoing, inside_a_pull: bool) -> Exchange {
+    fn push(&self, outgoing: Outgoing, turn: OwnedMutexGuard<()>, inside_a_pull: bool) -> Exchange {
         let (channel, push) = (Arc::clone(&self.channel), outgoing.push.clone());
         let pull = self.core.read(|replica| replica.pull(Duration::ZERO));
         let answer = async move { if inside_a_pull { channel.sync(push, pull).await } else { channel.push(push).await } };
-        Exchange { sent: Some(outgoing), answer: Box::pin(answer) }
+        Exchange { sent: Some(outgoing), turn: Some(turn), answer: Box::pin(answer) }
     }
 
     /// Takes what an exchange came to.
     async fn finish(&mut self, exchange: &mut Option<Exchange>, answer: Result<Answer, Fault>) -> Result<(), LiveError> {
-        let sent = exchange.take().and_then(|exchange| exchange.sent);
+        let (sent, _turn) = exchange.take().map_or((None, None), |exchange| (exchange.sent, exchange.turn));
         match answer {
             Ok(answer) => self.heard(answer).await,
             Err(fault) => self.failed(sent, fault).await,

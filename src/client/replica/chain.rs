@@ -55,7 +55,7 @@ pub const STALES_MAX: u32 = 3;
 ///         Need::Again => chain.stale(&desk),
 ///         Need::Decision(conflict) => {
 ///             assert_eq!((conflict.processed.as_slice(), conflict.remaining.as_slice()), (&[1][..], &[3][..]));
-///             for record in chain.decide(&conflict, &Decision::DropThis) {
+///             for record in chain.decide(&desk, &conflict, &Decision::DropThis) {
 ///                 desk.apply(&record);
 ///             }
 ///         }
@@ -121,11 +121,23 @@ impl SyncChain {
         self.stales += u32::from(status.last_number >= status.head);
     }
 
+    /// Why what is left of it cannot be sent now; `None` where nothing is left, because it was answered or given up.
+    pub fn interruption(&self, replica: &Replica) -> Option<&'static str> {
+        let is_left = |number: &u64| replica.pending.get(*number).is_some_and(|pending| pending.acked.is_none());
+        let came_late = |number: &u64| replica.set_aside.get(number).is_some_and(|aside| aside.refused.code.is_none());
+        if self.numbers.iter().any(came_late) {
+            Some("the meet is finished; what it had not taken is set aside")
+        } else {
+            self.numbers.iter().any(is_left).then_some("the server has another history, which is read first")
+        }
+    }
+
     /// Carries out what the user decided: records to store and apply before the rest is sent.
     ///
     /// Seeing what stands in the way helps where a priority decided. What is refused for another reason would be
-    /// refused again, so it is set aside even where it is to be kept.
-    pub fn decide(&self, conflict: &ReceivedConflict, decision: &Decision) -> Vec<Record> {
+    /// refused again, and so would be what was refused once by itself, under the same number: it is set aside even where it is
+    /// to be kept.
+    pub fn decide(&self, replica: &Replica, conflict: &ReceivedConflict, decision: &Decision) -> Vec<Record> {
         let Some(refused) = conflict.problem.local_seq_num else { return Vec::new() };
         let others = |keep: &[u64]| -> Vec<u64> { conflict.remaining.iter().copied().filter(|number| !keep.contains(number)).collect() };
         let (dropped, kept) = match decision {
@@ -135,11 +147,19 @@ impl SyncChain {
             Decision::Keep(keep) => ([vec![refused], others(keep)].concat(), keep.clone()),
         };
         let mut records = Vec::new();
-        if kept.contains(&refused) && conflict.problem.code != UpdateCode::Overruled {
+        if kept.contains(&refused) && !helps_to_have_seen(replica, conflict) {
             let refused = Refused::new(refused, conflict.problem.clone());
             records.push(Record::Answered(Answered { refused: vec![refused], ..Answered::default() }));
         }
         records.push(Record::Decided(Decided { dropped, kept }));
         records
     }
+}
+
+/// Whether the refused edit was overruled by what its author had not seen.
+fn helps_to_have_seen(replica: &Replica, conflict: &ReceivedConflict) -> bool {
+    let edit = conflict.problem.local_seq_num.and_then(|number| replica.pending.get(number));
+    let standing = conflict.problem.standing.as_ref().map(|standing| standing.server_seq_num);
+    let was_seen = edit.zip(standing).is_some_and(|(edit, standing)| edit.after.seq >= standing);
+    conflict.problem.code == UpdateCode::Overruled && !was_seen
 }

@@ -8,7 +8,6 @@ use crate::client::channel::{Pull, Push, Update};
 use crate::meet::limits::{BATCH_MAX_UPDATES, BODY_MAX_BYTES, PAGE_DEFAULT_ENTRIES};
 use crate::meet::update::Mode;
 use crate::meet::value::Value;
-use crate::wire::message::Status;
 
 use super::record::{Edit, Record};
 use super::{Pending, Replica};
@@ -41,8 +40,7 @@ pub struct Outgoing {
 
 impl Replica {
     /// The next batch: edits without an answer, oldest first, as many as one request takes. The same edits come again
-    /// until they are answered. Nothing while the replica has not joined, while the server's other history is read, and
-    /// once the meet is finished.
+    /// until they are answered. Nothing while the replica has not joined, and while the server's other history is read.
     pub fn push(&self) -> Option<Outgoing> {
         self.outgoing(self.next_batch())
     }
@@ -61,8 +59,8 @@ impl Replica {
     }
 
     pub(super) fn unanswered(&self) -> impl Iterator<Item = &Pending> {
-        let takes_updates = self.identity.is_some() && self.rebuild.is_none() && self.meet != Some(Status::Finished);
-        self.pending.iter().filter(move |pending| takes_updates && pending.acked.is_none())
+        let can_be_sent = self.identity.is_some() && self.rebuild.is_none();
+        self.pending.iter().filter(move |pending| can_be_sent && pending.acked.is_none())
     }
 
     fn next_batch(&self) -> Vec<&Pending> {

@@ -47,13 +47,13 @@ afterEach(async () => {
 const home = () => way.origin.replace("127.0.0.1", "hall.test");
 
 /** A page with the client. @param {string} [without] what this browser lacks */
-async function newPage(without = "") {
-  const page = await context.newPage();
+async function newPage(without = "", browserContext = context, address = home()) {
+  const page = await browserContext.newPage();
   page.on("pageerror", (error) => assert.fail(error));
   await page.addInitScript((names) => {
     for (const name of names.split(" ").filter(Boolean)) Object.defineProperty(globalThis, name, { value: undefined });
   }, without);
-  await page.goto(home());
+  await page.goto(address);
   await page.evaluate(async () => {
     Object.assign(globalThis, { client: await import(`${location.origin}/web/client/liftrelay.js`), told: [] });
   });
@@ -221,6 +221,25 @@ test("a page that dies in the middle hands over to the next, and no edit is lost
   assert.deepEqual(log.map(({ updateKey }) => updateKey).sort(), Array.from({ length: 20 }, (_, number) => `k${number}`).sort());
 });
 
+test("what is edited while the stream is handed over is kept, and says so", { skip, timeout: 120000 }, async () => {
+  const leader = await newPage("SharedWorker");
+  await create(leader);
+  const other = await newPage("SharedWorker");
+  await reopen(other);
+  const pushed = other.evaluate(async () => {
+    const all = [];
+    for (let number = 0; number < 100; number += 1) {
+      all.push(meet.push([{ key: `k${number}`, value: number }]));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    return (await Promise.all(all)).length;
+  });
+  await leader.goto("about:blank");
+  assert.equal(await pushed, 100);
+  await settled(other);
+  assert.equal((await other.evaluate(() => meet.log())).length, 100);
+});
+
 test("a page that is frozen hands over, and is in step when it thaws", { skip, timeout: 120000 }, async () => {
   const leader = await newPage("SharedWorker");
   await create(leader);
@@ -261,11 +280,8 @@ test("what brings a lost meet back is there before it is lost", { skip, timeout:
   assert.deepEqual(await page.evaluate(() => meet.status.lastNumber), 2);
 });
 
-/** Chromium 103 remembers that a file could not be loaded until the page is loaded anew, so there is no later. */
-const remembers = (process.env.CHROMIUM ?? "").endsWith("old-chromium") && "this Chromium never loads again what it could not load once";
-
-test("what cannot be loaded beside the core is missed by no edit, and loaded later", { skip: skip || remembers, timeout: 120000 }, async () => {
-  way.lacks = (name) => /(streams|recovery)\.js$/.test(name);
+test("what cannot be loaded beside the core is missed by no edit, and loaded later", { skip, timeout: 120000 }, async () => {
+  way.lacks = (name) => /(streams|recovery|chains)\.js$/.test(name);
   const page = await newPage();
   const { meetId } = await create(page);
   await push(page, "a", 1);
@@ -281,6 +297,94 @@ test("what cannot be loaded beside the core is missed by no edit, and loaded lat
   await stands(page, "transport", "websocket");
   assert.deepEqual([(await status(page)).lastNumber, await page.evaluate(() => meet.identity.meetId)], [2, meetId]);
 });
+
+/** Nothing comes through from now on. @param {Page} page */
+async function cutOff(page) {
+  const chain = way.loseUntilChain();
+  await stands(page, "link", "down");
+  return { chain };
+}
+
+/**
+ * Begins a chain, which then is the first to come through. Refusals go to `refusals`, and `decided` takes what becomes of the newest.
+ * @param {Page} page
+ * @param {Promise<void>} chain when one tries to come through
+ */
+async function beginChain(page, chain) {
+  await page.evaluate(() => {
+    Object.assign(globalThis, { refusals: [], ended: null });
+    const ask = (/** @type {any} */ refused) => {
+      refusals.push(refused);
+      return new Promise((resolve) => (globalThis.decided = resolve));
+    };
+    void meet.syncChain(ask).then((/** @type {any} */ end) => (globalThis.ended = end));
+  });
+  await chain;
+  way.intercept = () => false;
+}
+
+test("two browsers: what one made while cut off is committed whole or not at all, and its page decides", { skip, timeout: 120000 }, async () => {
+  const direct = await new Way(server.origin).start();
+  const other = await browser.newContext();
+  try {
+    const desk = await newPage();
+    const { meetId } = await create(desk);
+    const platform = await newPage("", other, direct.origin);
+    await platform.evaluate(async ([id, secret]) => {
+      globalThis.meet = await client.openMeet(await client.joinMeet({ meetId: id, password: secret, locationName: "platform 1" }));
+    }, [meetId, password]);
+    await push(desk, "entries[1]", { lot: 1 });
+    await desk.evaluate(() => meet.setConflictFree(true));
+    await shows(platform, "entries[1].lot", 1);
+    await settled(desk);
+
+    const { chain } = await cutOff(desk);
+    assert.equal((await status(desk)).conflictFree, "offline");
+    assert.match(await desk.evaluate(() => meet.push([{ key: "entries[1].lot", value: 2 }]).catch((/** @type {Error} */ error) => error.message)), /read-only until the server is back/);
+    await desk.evaluate(async () => {
+      for (const id of [7, 8]) await meet.push([{ key: `entries[${id}]`, value: { name: "desk" }, op: "create" }, { key: `entries[${id}].lot`, value: id }]);
+    });
+    await platform.evaluate(() => meet.push([{ key: "entries[8]", value: { name: "platform" }, op: "create" }]));
+    await settled(platform);
+    await beginChain(desk, chain);
+    await desk.waitForFunction(() => refusals.length === 1);
+    assert.equal((await platform.evaluate(() => meet.call("GET", ""))).serverSeqNum, 2, "nothing of it took effect");
+    await desk.evaluate(() => decided("drop-this"));
+    await desk.waitForFunction(() => refusals.length === 2);
+    await desk.evaluate(() => decided("drop-rest"));
+    await desk.waitForFunction(() => ended !== null);
+
+    const told = await desk.evaluate(() => [ended, refusals.map(({ number, code, remaining }) => [number, code, remaining])]);
+    assert.deepEqual(told, [{ committed: true, why: "" }, [[4, "exists", [5]], [5, "overruled", []]]]);
+    await Promise.all([settled(desk), shows(platform, "entries[7]", { name: "desk", lot: 7 })]);
+    assert.equal(await desk.evaluate(() => JSON.stringify(meet.state)), await platform.evaluate(() => JSON.stringify(meet.state)));
+    const log = await desk.evaluate(() => meet.log());
+    assert.deepEqual(log.map(({ commit, updateKey }) => [commit, updateKey]), [[1, "entries[1]"], [2, "entries[8]"], [3, "entries[7]"], [3, "entries[7].lot"]]);
+    assert.deepEqual([await desk.evaluate(() => meet.setAside), (await status(desk)).conflictFree], [[], "online"]);
+  } finally {
+    await other.close();
+    await direct.stop();
+  }
+});
+
+for (const without of ["", "SharedWorker"]) {
+  test(`a page that leaves in the middle of its chain keeps no edit back${without && ", without a worker"}`, { skip, timeout: 120000 }, async () => {
+    const [stays, leaves] = [await newPage(without), await newPage(without)];
+    const { meetId } = await create(stays);
+    await reopen(leaves);
+    const { chain } = await cutOff(stays);
+    await push(stays, "a", 1);
+    const joined = await server.send("POST", `/v1/meets/${meetId.replaceAll("-", "")}/sessions`, { body: { password, locationName: "platform 1" } });
+    await server.send("POST", `/v1/meets/${meetId.replaceAll("-", "")}/updates`, { token: joined.sessionToken, body: { updates: [{ updateKey: "a", updateValue: 9 }] } });
+    await beginChain(leaves, chain);
+    await leaves.waitForFunction(() => refusals.length === 1);
+    await push(stays, "b", 2);
+    assert.equal((await status(stays)).unanswered, 2);
+    await leaves.goto("about:blank");
+    await settled(stays);
+    assert.deepEqual(await stays.evaluate(() => [meet.get("a"), meet.get("b"), meet.setAside.length]), [9, 2, 1]);
+  });
+}
 
 test("one 503 and one 401 in between change nothing", { skip, timeout: 120000 }, async () => {
   const page = await newPage();

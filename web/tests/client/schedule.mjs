@@ -1,6 +1,7 @@
 // Plays one golden schedule. Runs in node and in a browser.
 
 import { meaning, Unfit } from "../../client/answer.js";
+import { Chain } from "../../client/chain.js";
 import { updateOf } from "../../client/edit.js";
 import { EditError } from "../../client/errors.js";
 import { Replica } from "../../client/replica.js";
@@ -11,6 +12,10 @@ class Member {
   replica = new Replica();
   /** @type {string[]} */
   stored = [];
+  /** @type {Chain | null} */
+  chain = null;
+  /** What the user has to decide about before the chain goes on. @type {any} */
+  conflict = null;
 
   /** @param {import("../../client/replica.js").Record} record */
   keep(record) {
@@ -19,13 +24,12 @@ class Member {
   }
 
   restart() {
-    this.replica = new Replica();
+    [this.replica, this.chain] = [new Replica(), null];
     for (const text of this.stored) this.replica.apply(JSON.parse(text));
   }
 
   /** The next batch as it goes out, marked as sent. */
-  batch() {
-    const batch = this.replica.batch();
+  batch(batch = this.replica.batch()) {
     const upTo = batch[batch.length - 1]?.number ?? 0;
     if (upTo > this.replica.sent) this.keep({ sent: { upTo } });
     return batch.map(updateOf);
@@ -77,7 +81,30 @@ function carryOut(member, step, equal) {
   else if (step.batch) equal(plain(member.batch()), step.batch);
   else if (step.restart) member.restart();
   else if (step.reset) member.keep({ reset: true });
+  else if (step.conflictFree) replica.isOnlyOwnNew = step.conflictFree === "offline";
+  else if (step.chain) member.chain = new Chain(replica);
+  else if (step.chainBatch) goOn(member, step, equal);
+  else if (step.decide) chainOf(member).decide(replica, member.conflict, step.decide).forEach((record) => member.keep(record));
   else hear(member, step, equal);
+}
+
+/** @param {Member} member */
+function chainOf({ chain }) {
+  if (chain === null) throw new Error("no chain is under way");
+  return chain;
+}
+
+/**
+ * @param {Member} member
+ * @param {any} step
+ * @param {(actual: unknown, expected: unknown) => void} equal
+ */
+function goOn(member, { chainBatch, mode, ifHead, interrupted }, equal) {
+  const { replica } = member;
+  const chain = chainOf(member);
+  equal(plain(member.batch(chain.batch(replica))), chainBatch);
+  if (chainBatch.length === 0) equal(chain.interruption(replica) !== "", interrupted);
+  else equal([chain.mode, chain.mode === "atomic" ? replica.cursor : null], [mode, ifHead]);
 }
 
 /**
@@ -87,10 +114,15 @@ function carryOut(member, step, equal) {
  */
 function hear(member, step, equal) {
   try {
-    const { record, need } = meaning(member.replica, step.hear);
+    const { kind, page } = step.hear;
+    const isOfChain = kind === "conflict" || kind === "stale";
+    // What has come along with a refusal is a page of the log like any other.
+    const { record, need } = meaning(member.replica, isOfChain ? { kind: "done", page } : step.hear);
     const { settled, refused, overruled, everything } = record ? member.keep(record) : { settled: [], refused: [], overruled: [], everything: false };
     equal(need ?? {}, step.need);
     equal({ settled, refused, overruled: overruled.map((told) => [told.number ?? null, told.byKey, told.serverSeqNum]), everything }, step.news);
+    if (kind === "conflict") member.conflict = step.hear;
+    if (kind === "stale") chainOf(member).stale(member.replica);
   } catch (error) {
     if (!(error instanceof Unfit)) throw error;
     equal(true, step.unfit ?? false);

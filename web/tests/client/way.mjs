@@ -59,6 +59,23 @@ export class Way {
     for (const socket of this.#open) socket.destroy();
   }
 
+  /** Lets nothing through any more; resolves when a chain has tried to. What was sent before it is lost by then. @returns {Promise<void>} */
+  loseUntilChain() {
+    this.upgrades = false;
+    return new Promise((resolve) => {
+      this.intercept = (request, response) => {
+        let body = "";
+        request.on("data", (piece) => (body += piece));
+        request.on("end", () => {
+          response.destroy();
+          if (body.includes('"atomic"')) resolve();
+        });
+        return true;
+      };
+      this.cut();
+    });
+  }
+
   /** @returns {Promise<void>} */
   stop() {
     this.cut();

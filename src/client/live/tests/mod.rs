@@ -354,6 +354,72 @@ async fn a_chain_asks_about_what_is_refused_and_the_rest_is_committed_together()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_chain_waits_for_what_is_under_way_so_nothing_that_is_given_up_comes_back() {
+    let server = MemoryServer::new();
+    let (desk, director) = (join(&server, "desk", 10), join(&server, "director", 30));
+    desk.settled().await;
+    director.settled().await;
+    desk.channel.trouble([Trouble::Slow(Duration::from_secs(5))]);
+    desk.live.edit(vec![Edit::set("a", "1").unwrap(), Edit::set("b", "1").unwrap()]).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    director.set("a", 9).await;
+    director.settled().await;
+    let mut asked = 0;
+    let end = desk.live.sync_chain(&*desk.channel, |_, _| {
+        asked += 1;
+        Decision::DropRest
+    });
+    assert_eq!(timeout(PATIENCE, end).await.unwrap().unwrap(), ChainEnd::Committed);
+    all_settled(&server, &[&desk, &director]).await;
+    assert_eq!((asked, server.state().canonical().as_str()), (0, r#"{"a":9,"b":1}"#));
+    assert!(desk.live.read(|replica| replica.set_aside().keys().eq([&1])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_a_finished_meet_does_not_take_is_not_called_committed() {
+    let server = MemoryServer::new();
+    let desk = join(&server, "desk", 10);
+    desk.settled().await;
+    desk.channel.set_online(false);
+    desk.set("a", 1).await;
+    server.finish();
+    desk.channel.set_online(true);
+    let end = timeout(PATIENCE, desk.live.sync_chain(&*desk.channel, |_, _| Decision::DropThis)).await.unwrap().unwrap();
+    assert!(matches!(end, ChainEnd::Interrupted(_)), "{end:?}");
+    assert!(desk.live.read(|replica| replica.set_aside().keys().eq([&1])));
+}
+
+#[tokio::test(start_paused = true)]
+async fn edits_go_by_themselves_as_soon_as_a_chain_is_given_up() {
+    let server = MemoryServer::new();
+    let scheduler = ManualScheduler::default();
+    scheduler.set(|choice| (choice.window, choice.wait) = (Duration::from_secs(1), Duration::from_secs(3_600)));
+    let mut store = MemoryStore::default();
+    store.append(&[Record::Joined(identity("desk", "desk"))]).unwrap();
+    let desk = open(&server, store, "desk", 10, Options { scheduler: Box::new(scheduler), ..Options::default() });
+    desk.settled().await;
+    desk.set("a", 1).await;
+    let hole = server.channel("desk", "desk", 10);
+    hole.trouble([Trouble::Slow(PATIENCE)]);
+    let given_up = timeout(Duration::from_secs(10), desk.live.sync_chain(&hole, |_, _| Decision::DropThis)).await;
+    assert!(given_up.is_err() && server.with_log(|log| log.head() == 0));
+    timeout(Duration::from_secs(2), desk.live.settled()).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_edited_before_others_finished_the_meet_is_set_aside() {
+    let server = MemoryServer::new();
+    let desk = join(&server, "desk", 10);
+    desk.settled().await;
+    desk.channel.set_online(false);
+    desk.set("a", 1).await;
+    server.finish();
+    desk.channel.set_online(true);
+    timeout(PATIENCE, desk.live.settled()).await.unwrap();
+    assert!(desk.live.read(|replica| replica.set_aside().keys().eq([&1])));
+}
+
+#[tokio::test(start_paused = true)]
 async fn without_a_server_what_existed_is_read_only_in_conflict_free_mode() {
     let server = MemoryServer::new();
     let mut store = MemoryStore::default();

@@ -330,6 +330,18 @@ fn what_a_finished_meet_did_not_take_is_set_aside() {
 }
 
 #[test]
+fn what_waited_when_the_meet_was_finished_is_sent_once_more_and_set_aside() {
+    let (mut authority, mut left, _) = hall();
+    left.set("a", "1");
+    authority.meet.finish();
+    authority.is_finished = true;
+    let answer = pull(&mut left, &mut authority, 10);
+    left.hear(answer).unwrap();
+    left.sync(&mut authority);
+    assert_eq!((left.replica.set_aside().len(), left.replica.status().pending), (1, 0));
+}
+
+#[test]
 fn conflict_free_mode_leaves_only_own_new_objects_free_while_the_server_is_away() {
     let (mut authority, mut left, _) = hall();
     left.set("e[1].x", "1");

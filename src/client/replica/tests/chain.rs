@@ -25,7 +25,7 @@ fn drive(
         match member.hear(answer).unwrap().1 {
             Need::Decision(conflict) => {
                 let decision = decide(conflict.problem.local_seq_num.unwrap());
-                for record in chain.decide(&conflict, &decision) {
+                for record in chain.decide(&member.replica, &conflict, &decision) {
                     member.keep(&record);
                 }
                 // The program may die here: what was decided holds.
@@ -118,6 +118,22 @@ fn what_no_knowledge_can_help_is_set_aside_though_it_was_kept() {
     drive(&mut desk, &mut authority, |number| if number == 2 { Decision::DropThis } else { Decision::Keep(vec![number]) }, |_| {});
     assert_eq!(desk.replica.set_aside().keys().collect::<Vec<_>>(), [&5]);
     assert_eq!(agreed(authority, left, &mut desk), r#"{"a":"mine","b":"theirs","c":"mine","d":"mine","n":2}"#);
+}
+
+#[test]
+fn what_was_refused_by_itself_before_is_asked_about_once_and_then_set_aside() {
+    let (mut authority, left, mut desk) = desk_in_conflict();
+    let push = desk.batch();
+    // Its reply is lost; the server keeps the refusal under the edit's number.
+    authority.sync(&desk, &push, None);
+    let mut asked = 0;
+    let decide = |number| {
+        asked += 1;
+        Decision::Keep(vec![number])
+    };
+    drive(&mut desk, &mut authority, decide, |_| {});
+    assert!(asked <= 2 && desk.replica.set_aside().keys().eq([&2]), "{asked}");
+    assert_eq!(agreed(authority, left, &mut desk), r#"{"a":"mine","b":"theirs","c":"mine","d":"mine"}"#);
 }
 
 #[test]
