@@ -6,33 +6,17 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
 import { flaws, skip } from "./browser.mjs";
+import { askToJoin, closePanel, goLive, join, openPanel, PASSWORD, says } from "./live-tab.mjs";
 import { becomes, hall, names, newLifter, ready, settled, shows, squats, type } from "./standin.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
 const here = hall();
-const PASSWORD = "ten characters";
 const HOST = "#liftrelay-live";
 const RESULTS = fileURLToPath(new URL("../../../tests/data/lbs-25.opl.csv", import.meta.url));
 
 /** @param {Parameters<typeof here.open>} how */
 const open = async (...how) => (await here.open(...how)).page;
-
-/** Waits until a part of the panel says this. @param {Page} page @param {string} part @param {string | RegExp} text */
-const says = (page, part, text) => page.locator(part).filter({ hasText: text }).first().waitFor();
-
-/** @param {Page} page */
-const openPanel = (page) => page.click(".liftrelay-entry, .corner button");
-
-/** @param {Page} page */
-const closePanel = (page) => page.click("#close");
-
-/** @param {Page} page @param {string} [password] */
-async function goLive(page, password = PASSWORD) {
-  await openPanel(page);
-  await page.fill("#go-live [name=password]", password);
-  await page.click("#go-live [type=submit]");
-}
 
 /** Goes live with two lifters. @param {Page} page */
 async function live(page) {
@@ -41,20 +25,6 @@ async function live(page) {
   await goLive(page);
   await says(page, "#link-text", "live");
   return page.innerText("#meet-id");
-}
-
-/** Fills in and sends; the question comes next. @param {Page} page @param {string} meetId @param {{ password?: string, locationName?: string }} [as] */
-async function askToJoin(page, meetId, { password = PASSWORD, locationName = "weigh-in desk" } = {}) {
-  await page.fill("#join [name=meetId]", meetId);
-  await page.fill("#join [name=password]", password);
-  await page.fill("#join [name=locationName]", locationName);
-  await page.click("#join [type=submit]");
-}
-
-/** @param {Page} page @param {string} meetId @param {{ password?: string, locationName?: string }} [as] */
-async function join(page, meetId, as) {
-  await askToJoin(page, meetId, as);
-  await page.click("text=Join and replace");
 }
 
 /** One on platform 1 that went live, one at the desk that joined; both panels are closed. */

@@ -10,9 +10,11 @@ import { becomes, hall, names, newLifter, ready, settled, shows, squats, state, 
 /** @typedef {import("playwright-core").Page} Page */
 
 const here = hall();
-const { open } = here;
 const password = "ten characters";
 const locations = [{ locationName: "platform 1", priority: 2 }, { locationName: "desk", priority: 1 }];
+
+/** @param {string} [file] */
+const open = (file) => here.open(file);
 
 /** @param {Page} page @param {number | null} [platform] */
 const goLive = (page, platform = 1) =>

@@ -12,8 +12,11 @@ import { Server } from "./server.mjs";
 const STANDIN = fileURLToPath(new URL("../standin/", import.meta.url));
 const PATIENCE_MS = 20000;
 
-/** What a test has: a server of its own, and browsers, which are closed behind it. Called once by a file of tests. */
-export function hall() {
+/**
+ * What a test has: a server of its own, and browsers, which are closed behind it. Called once by a file of tests.
+ * @param {string} [build] the folder of the OpenLifter that is served
+ */
+export function hall(build = STANDIN) {
   /** @type {import("playwright-core").Browser} */
   let browser;
   /** @type {Server} */
@@ -25,7 +28,7 @@ export function hall() {
   });
   after(() => browser?.close());
   beforeEach(async () => {
-    if (!skip) server = await new Server("--app-dir", STANDIN).start();
+    if (!skip) server = await new Server("--app-dir", build).start();
   });
   afterEach(async () => {
     await Promise.all(contexts.splice(0).map((context) => context.close()));
@@ -35,17 +38,24 @@ export function hall() {
     get server() {
       return server;
     },
-    /** A browser of its own with OpenLifter in it, or with a fork. @param {string} [file] @param {import("playwright-core").BrowserContextOptions} [options] */
-    async open(file = "", options = {}) {
+    /** A browser of its own. @param {import("playwright-core").BrowserContextOptions} [options] */
+    async context(options) {
       const context = await browser.newContext(options);
       contexts.push(context);
-      return openLifter(context, `${server.origin}/app/${file}`);
+      return context;
+    },
+    /** A browser of its own with OpenLifter in it, or with a fork. @param {string} [file] @param {import("playwright-core").BrowserContextOptions} [options] */
+    async open(file = "", options) {
+      return openLifter(await this.context(options), `${server.origin}/app/${file}`);
     },
   };
 }
 
-/** `says` is what its person answers to questions, `asked` what was asked. @param {import("playwright-core").BrowserContext} context @param {string} address */
-async function openLifter(context, address) {
+/**
+ * A page of a browser. `says` is what its person answers to questions, `asked` what was asked.
+ * @param {import("playwright-core").BrowserContext} context
+ */
+export async function newPage(context) {
   const page = await context.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.on("pageerror", (error) => assert.fail(error));
@@ -58,9 +68,15 @@ async function openLifter(context, address) {
     person.asked.push(dialog.message());
     await (person.says ? dialog.accept() : dialog.dismiss());
   });
-  await page.goto(address);
-  await ready(page);
   return { page, person, context };
+}
+
+/** @param {import("playwright-core").BrowserContext} context @param {string} address */
+export async function openLifter(context, address) {
+  const opened = await newPage(context);
+  await opened.page.goto(address);
+  await ready(opened.page);
+  return opened;
 }
 
 /** @param {Page} page */
