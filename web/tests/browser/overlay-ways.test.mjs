@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 
 import { Way } from "../client/way.mjs";
 import { launch, newPage, skip } from "./browser.mjs";
+import { Film } from "./film.mjs";
 import { Server } from "./server.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -51,16 +52,8 @@ function type(sponsor) {
 const shows = (page, sponsor) =>
   page.waitForFunction((text) => document.querySelector(".lr-sponsor .lr-name")?.textContent === text, sponsor, patience);
 
-/** What the overlay has shown from now on, a text once. @param {Page} page */
-async function film(page) {
-  await page.evaluate(() => {
-    const strip = (/** @type {any} */ (window).strip = new Set());
-    const look = () => strip.add(document.querySelector(".lr-sponsor .lr-name")?.textContent ?? "");
-    new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true });
-    look();
-  });
-  return () => page.evaluate(() => [.../** @type {any} */ (window).strip]);
-}
+/** @param {Page} page */
+const film = (page) => Film.of(page, ".lr-sponsor .lr-name");
 
 /** Waits until somebody asks for something. @param {Way} way */
 async function asks(way) {
@@ -89,7 +82,7 @@ test("an overlay whose connections fall silent notices, asks again, and misses n
   await type("before");
   await open();
   await shows(page, "before");
-  const shown = await film(page);
+  const strip = await film(page);
   way.swallows = true;
   await type("meanwhile");
   // Streams that are probed and requests under way were asked for already; this one comes of the silence.
@@ -98,7 +91,7 @@ test("an overlay whose connections fall silent notices, asks again, and misses n
   await shows(page, "meanwhile");
   await type("after");
   await shows(page, "after");
-  assert.deepEqual(await shown(), ["before", "meanwhile", "after"]);
+  await strip.isUnbroken(["before", "meanwhile", "after"]);
 });
 
 test("a 503 in front of everything, once, delays an overlay and no more", slow, async (t) => {
@@ -118,13 +111,32 @@ test("a 503 in front of everything, once, delays an overlay and no more", slow, 
   await type("one");
   await open();
   await shows(page, "one");
-  const shown = await film(page);
-  refuseOnce();
-  way.cut();
-  await type("two");
-  await shows(page, "two");
-  assert.equal(refused, 2);
-  assert.deepEqual(await shown(), ["one", "two"]);
+  const strip = await film(page);
+  for (const sponsor of ["two", "three", "four"]) {
+    refuseOnce();
+    way.cut();
+    await type(sponsor);
+    await shows(page, sponsor);
+  }
+  assert.equal(refused, 4);
+  await strip.isUnbroken(["one", "two", "three", "four"], 4);
+});
+
+test("an overlay that was frozen shows what has changed meanwhile, at once and without a blank", slow, async (t) => {
+  const { page, open } = await overlay(t);
+  await type("awake");
+  await open();
+  await shows(page, "awake");
+  const strip = await film(page);
+  const cdp = await page.context().newCDPSession(page);
+  for (const sponsor of ["while it slept", "while it slept again"]) {
+    await cdp.send("Page.setWebLifecycleState", { state: "frozen" });
+    await type(sponsor);
+    await new Promise((resolve) => setTimeout(resolve, 1500));
+    await cdp.send("Page.setWebLifecycleState", { state: "active" });
+    await shows(page, sponsor);
+  }
+  await strip.isUnbroken(["awake", "while it slept", "while it slept again"]);
 });
 
 for (const [name, bad] of /** @type {[string, Partial<Way>][]} */ ([

@@ -11,6 +11,7 @@ import { pathToFileURL } from "node:url";
 import { ELEMENTS } from "../../overlay/elements.js";
 import { fold, trace } from "../overlay/traces.mjs";
 import { flaws, launch, newPage, skip } from "./browser.mjs";
+import { Film } from "./film.mjs";
 import { Server } from "./server.mjs";
 
 const MARKUP = "<img src=x onerror=alert(1)>";
@@ -140,19 +141,14 @@ test("an overlay is never blank: through a kill -9, and from a cold start withou
   await page.goto(address("lower-third"));
   await page.waitForSelector(".lr-card");
   const name = await text(page, ".lr-name");
-  // A film strip: what stands on the screen, twenty times a second.
-  await page.evaluate(() => {
-    const strip = /** @type {string[]} */ ((/** @type {any} */ (window).strip = []));
-    setInterval(() => strip.push(document.querySelector(".lr-name")?.textContent ?? ""), 50);
-  });
+  const strip = await Film.of(page, ".lr-name");
   await sleep(2500);
   await server.kill();
   await page.waitForSelector(".lr-dot:not([hidden])", { timeout: 20_000 });
   assert.equal(await text(page, ".lr-name"), name);
   await server.start();
   await page.waitForSelector(".lr-dot[hidden]", { state: "attached", timeout: 30_000 });
-  const strip = await page.evaluate(() => /** @type {any} */ (window).strip);
-  assert.ok(strip.length > 100 && strip.every((/** @type {string} */ shown) => shown === name), "never blank, never another text");
+  await strip.isUnbroken([name], 50);
 
   // The same browser with a key that opens nothing, as after a reload while the stream cannot come.
   const cold = await context.newPage();
