@@ -60,6 +60,22 @@ export async function comeBack(core, requests) {
   return Boolean(sessionToken);
 }
 
+/**
+ * Buys a session with the password. Resolves with whether it did.
+ * @param {Core} core
+ * @param {Requests} requests
+ * @param {string} password
+ */
+export async function logIn(core, requests, password) {
+  const { identity } = core.replica;
+  if (identity === null) return false;
+  const { locationName, clientId } = identity;
+  const { sessionToken, expiresAt, recoveryTicket, ticketVersion } = await requests.call("POST", "/sessions", { password, locationName, clientId });
+  requests.token = sessionToken;
+  await core.change(() => [{ renewed: { sessionToken, expiresAt, recoveryTicket, ticketVersion } }]);
+  return true;
+}
+
 /** @param {Core} core */
 async function startOver(core) {
   await core.change(() => [{ reset: true }]);
