@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 
 import { Way } from "../client/way.mjs";
 import { launch, newPage, skip } from "./browser.mjs";
+import { agree, clockScreen } from "./clock-screens.mjs";
 import { Film } from "./film.mjs";
 import { Server } from "./server.mjs";
 
@@ -42,11 +43,11 @@ async function overlay(t) {
   return { way, page, open: () => page.goto(`${way.origin}/overlay/sponsors${query}`) };
 }
 
+/** @param {string} updateKey @param {unknown} updateValue */
+const put = (updateKey, updateValue) => server.send("POST", `${path}/updates`, { token, body: { updates: [{ updateKey, updateValue }] } });
+
 /** @param {string} sponsor */
-function type(sponsor) {
-  const updates = [{ updateKey: "overlays.sponsors", updateValue: [{ name: sponsor }] }];
-  return server.send("POST", `${path}/updates`, { token, body: { updates } });
-}
+const type = (sponsor) => put("overlays.sponsors", [{ name: sponsor }]);
 
 /** @param {Page} page @param {string} sponsor */
 const shows = (page, sponsor) =>
@@ -154,6 +155,18 @@ for (const [name, bad] of /** @type {[string, Partial<Way>][]} */ ([
     }
   });
 }
+
+test("two screens that no stream reaches show the same second within 100 ms", slow, async (t) => {
+  const way = Object.assign(await new Way(server.origin).start(), { upgrades: false, intercept: refuseStreams });
+  t.after(() => way.stop());
+  await put("clock[1]", { seconds: 60 });
+  const screens = [await clockScreen(browser, `${way.origin}/overlay/clock${query}`, 0)];
+  // Answers tell whole seconds, so that two screens that ask at other times would differ.
+  await new Promise((resolve) => setTimeout(resolve, 500));
+  screens.push(await clockScreen(browser, `${way.origin}/overlay/clock${query}`, 3_600_000));
+  await put("clock[1]", { seconds: 60, startedAt: new Date(Date.now() - 5300).toISOString() });
+  await agree(screens);
+});
 
 /** @type {Way["intercept"]} */
 function refuseStreams({ url = "" }, response) {
