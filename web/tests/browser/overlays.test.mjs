@@ -176,6 +176,20 @@ test("nothing that is wrong with an address goes on air", { skip }, async () => 
   }
 });
 
+test("between lifters the lower third has the whole name of the meet", { skip }, async () => {
+  const { page } = await open("lower-third");
+  await push("display[1]", { day: 1, flight: "A", lift: "S", attempt: 1, currentEntryId: null });
+  await page.waitForFunction(() => document.querySelector(".lr-name")?.textContent === "APL Townsville Cup (Tested)");
+  assert.deepEqual(await page.$eval(".lr-name", ({ scrollWidth, clientWidth }) => [scrollWidth > clientWidth, clientWidth > 0]), [false, true]);
+  const long = "Federation of Everything ".repeat(6).trim();
+  await push("meet.name", long);
+  await page.waitForFunction((name) => document.querySelector(".lr-name")?.textContent === name, long);
+  assert.ok((await page.$eval(".lr", (element) => element.getBoundingClientRect().right)) <= 1920, "and a very long one stays on the screen");
+  await push("meet.name", "APL Townsville Cup (Tested)");
+  await push("display[1]", null);
+  await page.close();
+});
+
 test("a theme and a colour change on air", { skip }, async () => {
   const { page } = await open("lower-third");
   await page.waitForSelector(".lr-card");
