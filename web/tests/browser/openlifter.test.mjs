@@ -90,6 +90,31 @@ test("a replacement of the whole meet is asked for while live", { skip }, async 
   await shows(desk.page, ({ registration }) => registration.nextEntryId, 15000);
 });
 
+test("lifters who are merged in or overwritten are asked about while live, and a no changes nothing anywhere", { skip }, async () => {
+  const { platform, desk } = await twoBrowsers();
+  const merge = () => desk.page.evaluate(() => void store.dispatch({ type: "MERGE_PLATFORM", day: 1, platform: 1, platformEntries: [{ ...store.getState().registration.entries[0], name: "Cy" }] }));
+  const overwrite = () =>
+    desk.page.evaluate(() => {
+      for (const { id } of store.getState().registration.entries) store.dispatch({ type: "DELETE_REGISTRATION", entryId: id });
+      store.dispatch({ type: "NEW_REGISTRATION", overwriteDefaults: { name: "Di" } });
+    });
+  for (const [replace, left] of /** @type {const} */ ([[merge, "Cy"], [overwrite, "Di"]])) {
+    await newLifter(platform.page, "Eve");
+    await shows(desk.page, (all) => names(all).at(-1), "Eve");
+    const before = await state(desk.page, names);
+    desk.person.asked.length = 0;
+    desk.person.says = false;
+    await replace();
+    await settled(desk.page, platform.page);
+    assert.equal(desk.person.asked.length, 1);
+    for (const { page } of [desk, platform]) await shows(page, names, before);
+    desk.person.says = true;
+    await replace();
+    for (const { page } of [desk, platform]) await shows(page, names, [left]);
+  }
+  assert.deepEqual(platform.person.asked, []);
+});
+
 test("joining asks first, keeps a file of what was here, and a no changes nothing", { skip }, async () => {
   const { meetId } = await twoBrowsers();
   const late = await open();

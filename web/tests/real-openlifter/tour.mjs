@@ -1,6 +1,7 @@
 // A meet in an OpenLifter build that somebody has, as its people run it: one browser on platform 1, one at the weigh-in desk.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 
 import { closePanel, goLive, join, openPanel, says } from "../browser/live-tab.mjs";
@@ -36,11 +37,16 @@ async function register(page, name) {
   await page.click("text=New Lifter");
   const card = page.locator(".card").filter({ hasText: "Member ID" }).last();
   await card.locator("input").first().fill(name);
-  // The box of a person's events is one of its own making.
-  await card.locator("text=Events").locator("..").locator("input").first().focus();
-  await page.keyboard.type("SBD");
-  await page.keyboard.press("Enter");
-  await page.keyboard.press("Tab");
+  await choose(card.locator("text=Events").locator(".."), "SBD");
+}
+
+/** In a box that takes several words. @param {import("playwright-core").Locator} place @param {string} word */
+async function choose(place, word) {
+  const box = place.locator("input").first();
+  await box.focus();
+  const { keyboard } = box.page();
+  await keyboard.type(word);
+  for (const key of ["Enter", "Tab"]) await keyboard.press(key);
 }
 
 /** Bodyweight and the first squat, in the row of a lifter at the desk. @param {Page} page @param {string} name @param {number} bodyweight @param {number} squat */
@@ -57,6 +63,7 @@ async function meetOfTwo() {
   const [platform, desk] = [await openLifter(), await openLifter()];
   await go(platform.page, "Meet Setup");
   await platform.page.fill('[placeholder="Meet Name"]', "Cup");
+  await choose(platform.page.locator("text=Divisions").locator(".."), "Open");
   await go(platform.page, "Registration");
   for (const name of ["Ada", "Bo"]) await register(platform.page, name);
   await lifters(platform.page, ({ name, events }) => [name, events], ["Ada", ["SBD"]], ["Bo", ["SBD"]]);
@@ -93,6 +100,27 @@ test("who is weighed in at the desk lifts on the platform, and the desk sees the
   await lifters(desk.page, ({ squatKg }) => squatKg.slice(0, 2), [100, 105], [110, 0]);
   await says(desk.page, "#root", /105\s?kg/);
   await becomes(() => desk.page.evaluate(async () => Object.keys((await liftrelayLive).meet.get("display") ?? {})), ["1"]);
+});
+
+test("a file that overwrites all lifters is asked about: declined it changes nothing, agreed it is so in both browsers", slow, async () => {
+  const { platform, desk } = await meetOfTwo();
+  await go(desk.page, "Registration");
+  const [file] = await Promise.all([desk.page.waitForEvent("download"), desk.page.click("text=Export to CSV")]);
+  const others = (await readFile(await file.path(), "utf8")).replace("Ada", "Cy").replace("Bo", "Di").replaceAll(",,SBD,", ",Open,SBD,");
+  const overwrite = async () => {
+    const [chooser] = await Promise.all([desk.page.waitForEvent("filechooser"), desk.page.click("text=Overwrite Registrations from CSV")]);
+    await chooser.setFiles({ name: "others.csv", mimeType: "text/csv", buffer: Buffer.from(others) });
+  };
+  desk.person.asked.length = 0;
+  desk.person.says = false;
+  await overwrite();
+  await becomes(async () => desk.person.asked.length, 1);
+  await settled(platform.page, desk.page);
+  for (const { page } of [platform, desk]) await lifters(page, ({ name }) => name, "Ada", "Bo");
+  desk.person.says = true;
+  await overwrite();
+  for (const { page } of [platform, desk]) await lifters(page, ({ name }) => name, "Cy", "Di");
+  assert.deepEqual([desk.person.asked.length, platform.person.asked], [2, []]);
 });
 
 test("a new meet is asked about: declined it changes nothing, agreed it is new in both browsers", slow, async () => {
