@@ -18,16 +18,14 @@ const patience = { timeout: 60_000 };
 const server = new Server();
 /** @type {import("playwright-core").Browser} */
 let browser;
-let [path, token, query] = ["", "", ""];
+/** @type {Awaited<ReturnType<Server["newMeet"]>>["push"]} */
+let push;
+let query = "";
 
 before(async () => {
   if (skip) return;
   [browser] = await Promise.all([launch(), server.start()]);
-  const body = { password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
-  const { meetId, sessionToken } = await server.send("POST", "/v1/meets", { body });
-  [path, token] = [`/v1/meets/${meetId.replaceAll("-", "")}`, sessionToken];
-  const { viewKey } = await server.send("POST", `${path}/view-keys`, { token, body: { label: "overlay" } });
-  query = `?meet=${meetId}#key=${viewKey}`;
+  ({ push, query } = await server.newMeet());
 });
 
 after(async () => {
@@ -43,11 +41,8 @@ async function overlay(t) {
   return { way, page, open: () => page.goto(`${way.origin}/overlay/sponsors${query}`) };
 }
 
-/** @param {string} updateKey @param {unknown} updateValue */
-const put = (updateKey, updateValue) => server.send("POST", `${path}/updates`, { token, body: { updates: [{ updateKey, updateValue }] } });
-
 /** @param {string} sponsor */
-const type = (sponsor) => put("overlays.sponsors", [{ name: sponsor }]);
+const type = (sponsor) => push({ "overlays.sponsors": [{ name: sponsor }] });
 
 /** @param {Page} page @param {string} sponsor */
 const shows = (page, sponsor) =>
@@ -159,12 +154,12 @@ for (const [name, bad] of /** @type {[string, Partial<Way>][]} */ ([
 test("two screens that no stream reaches show the same second within 100 ms", slow, async (t) => {
   const way = Object.assign(await new Way(server.origin).start(), { upgrades: false, intercept: refuseStreams });
   t.after(() => way.stop());
-  await put("clock[1]", { seconds: 60 });
+  await push({ "clock[1]": { seconds: 60 } });
   const screens = [await clockScreen(browser, `${way.origin}/overlay/clock${query}`, 0)];
   // Answers tell whole seconds, so that two screens that ask at other times would differ.
   await new Promise((resolve) => setTimeout(resolve, 500));
   screens.push(await clockScreen(browser, `${way.origin}/overlay/clock${query}`, 3_600_000));
-  await put("clock[1]", { seconds: 60, startedAt: new Date(Date.now() - 5300).toISOString() });
+  await push({ "clock[1]": { seconds: 60, startedAt: new Date(Date.now() - 5300).toISOString() } });
   await agree(screens);
 });
 

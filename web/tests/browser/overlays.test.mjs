@@ -29,15 +29,10 @@ let key = "";
 before(async () => {
   if (skip) return;
   [browser] = await Promise.all([launch(), server.start()]);
-  const locations = [{ locationName: "platform 1", priority: 10 }];
-  const body = { meetName: "Try-out", password: "ten characters", thisLocationName: "platform 1", locations };
-  const created = await server.send("POST", "/v1/meets", { body });
-  [meet, token] = [created.meetId.replaceAll("-", ""), created.sessionToken];
-  key = (await server.send("POST", `/v1/meets/${meet}/view-keys`, { token, body: { label: "overlays" } })).viewKey;
-  const state = JSON.parse(JSON.stringify(fold(trace("kg-single-34").slice(0, 870))));
-  for (const [name, value] of Object.entries({ meet: state.meet, registration: { entries: state.registration.entries } })) await push(name, value);
-  await push("overlays", { sponsors: [{ name: MARKUP }] });
-  await push("clock[1]", { seconds: 60 });
+  const made = await server.newMeet({ meetName: "Try-out" });
+  [meet, token, key] = [made.id, made.token, made.viewKey];
+  const { meet: fields, registration: { entries } } = JSON.parse(JSON.stringify(fold(trace("kg-single-34").slice(0, 870))));
+  await made.push({ meet: fields, registration: { entries }, overlays: { sponsors: [{ name: MARKUP }] }, "clock[1]": { seconds: 60 } });
 });
 
 after(async () => {
@@ -94,18 +89,14 @@ test("a long name and a large meet stay on the screen", { skip }, async () => {
   const name = `${"Maximiliana-Alexandra von Hohenstein ".repeat(3)}`.slice(0, 64);
   const large = JSON.parse(JSON.stringify(fold(trace("kg-large-310"))));
   for (const entry of Object.values(large.registration.entries)) Object.assign(entry, { name, team: name, divisions: [name], squatStatus: [1, 1, 0, 0, 0] });
-  const body = { meetName: "Large", password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
-  const { meetId, sessionToken } = await server.send("POST", "/v1/meets", { body });
-  const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
-  const { viewKey } = await server.send("POST", `${path}/view-keys`, { token: sessionToken, body: { label: "large" } });
-  const entries = Object.entries(large.registration.entries).map(([id, entry]) => ({ updateKey: `registration.entries[${id}]`, updateValue: entry }));
+  const { push, query } = await server.newMeet({ meetName: "Large" });
+  const entries = Object.fromEntries(Object.entries(large.registration.entries).map(([id, entry]) => [`registration.entries[${id}]`, entry]));
   const display = { day: 1, flight: "A", lift: "S", attempt: 3, currentEntryId: Number(Object.keys(large.registration.entries)[0]) };
   const others = { meet: { ...large.meet, name }, clock: { 1: { seconds: 36000 } }, display: { 1: display }, overlays: { sponsors: [{ name }] } };
-  const updates = [...Object.entries(others).map(([updateKey, updateValue]) => ({ updateKey, updateValue })), ...entries];
-  await server.send("POST", `${path}/updates`, { token: sessionToken, body: { updates } });
+  await push({ ...others, ...entries });
   for (const element of NAMES) {
     const { page } = await newPage(browser, SIZE);
-    await page.goto(`${server.origin}/overlay/${element}?meet=${meetId}&lang=de&units=lbs#key=${viewKey}`);
+    await page.goto(`${server.origin}/overlay/${element}${query.replace("#", "&lang=de&units=lbs#")}`);
     await page.waitForSelector(`.lr-${element === "all" ? "lower-third" : element}`);
     const outside = await page.evaluate(() => {
       const boxes = Array.from(document.querySelectorAll(".lr, .lr-card, .lr-row, .lr-heading, .lr-attempt, .lr-weight, .lr-plate"), (node) => ({ node, box: node.getBoundingClientRect() }));
