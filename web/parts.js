@@ -42,6 +42,21 @@ export async function saying(place, work) {
   }
 }
 
+/**
+ * Does work whenever a meet's link has come up, the first time among them: what it reads may have changed while the link was down.
+ * Gives the way to stop.
+ * @param {import("./client/liftrelay.d.ts").Meet} meet
+ * @param {HTMLElement} place where it is said what went wrong
+ * @param {() => Promise<void>} work
+ */
+export function wheneverUp(meet, place, work) {
+  let wasUp = false;
+  return meet.subscribe(({ link }) => {
+    if (link === "up" && !wasUp) void saying(place, work);
+    wasUp = link === "up";
+  });
+}
+
 /** @param {FormData} data @param {string} name */
 export function textOf(data, name) {
   const value = data.get(name);

@@ -1,7 +1,7 @@
 // Results on their way out, and how far they have got.
 
 import { element } from "./board.js";
-import { messageOf, onSubmit, saying, textOf, timeText } from "./parts.js";
+import { messageOf, onSubmit, textOf, timeText, wheneverUp } from "./parts.js";
 
 /** @typedef {import("./client/liftrelay.d.ts").Meet} Meet */
 
@@ -44,11 +44,7 @@ export class Publishing {
   show(meet) {
     this.#meet = meet;
     this.#form.reset();
-    let wasUp = false;
-    const stop = meet.subscribe(({ link }) => {
-      if (link === "up" && !wasUp) void saying(this.#said, () => this.#read());
-      wasUp = link === "up";
-    });
+    const stop = wheneverUp(meet, this.#said, () => this.#read());
     return () => {
       stop();
       this.#meet = null;

@@ -107,7 +107,8 @@ impl Presence {
         Connection { presence: Arc::clone(self), client }
     }
 
-    /// Viewers with an open stream.
+    /// Viewers with an open stream or a long-poll that waits. Who tries a stream beside a long-poll counts twice for as long: a view key
+    /// may be on many screens, so the two could as well be two of them.
     pub fn viewers(&self) -> usize {
         self.viewers.load(Ordering::Relaxed)
     }

@@ -119,7 +119,7 @@ export interface Status {
   /** Who else is there, about every 15 seconds; empty for a view key. */
   locations: OnlineLocation[];
   viewers: number;
-  /** Of a view: the server's time at this moment, in ms since 1970, as well as it is known; behind long-polls to the second. */
+  /** Of a view: the server's time at this moment, in ms since 1970, as well as it is known; by long-polls to the second until there is news. */
   serverNow?: number;
 }
 

@@ -20,6 +20,8 @@ import { Turns } from "./turns.js";
 const WAIT_MS = 25000;
 /** A session that has ended is tried again so often: somebody may have let it in again. */
 const REFUSED_PAUSE_MS = 60000;
+/** So long before its end a session is replaced where the password is known: its end would come in the middle of something. */
+const RENEW_MS = 3600000;
 /** What belongs to a session that was replaced is refused only now, which is no word about the new one: probes take seconds. */
 const SESSION_SETTLES_MS = 10000;
 /** For so long after an ack a log without its entry shows nothing but that this answer is older. */
@@ -332,6 +334,17 @@ export class Live {
     this.#setLink("refused", fault.message);
   }
 
+  /** Tried once in that time, whatever comes of it: by a clock that is wrong, every session is about to end. */
+  async #renew() {
+    const now = Date.now();
+    const isEnding = Date.parse(this.#core.replica.credentials?.expiresAt ?? "") - now < RENEW_MS;
+    if (!isEnding || now - this.#renewedAt < RENEW_MS || this.#hasAsked || this.#password === "") return;
+    this.#renewedAt = now;
+    this.#hasAsked = true;
+    const { logIn } = await recovery();
+    if (await logIn(this.#core, this.#requests, this.#password)) this.wake(true);
+  }
+
   #look() {
     if (Date.now() - this.#lookedAt > SLEPT_MS) this.wake(true);
     this.#lookedAt = Date.now();
@@ -343,8 +356,9 @@ export class Live {
     try {
       this.around = (await lookAround(this.#core, this.#requests)) ?? this.around;
       if (!this.isClosed) this.#changed();
+      await this.#renew();
     } catch (error) {
-      this.#breakOff(/** @type {StoreError} */ (error));
+      if (error instanceof StoreError) this.#breakOff(error);
     }
   }
 

@@ -61,7 +61,7 @@ export async function comeBack(core, requests) {
 }
 
 /**
- * Buys the same client a new session.
+ * Buys a session with the password. Resolves with whether it did.
  * @param {Core} core
  * @param {Requests} requests
  * @param {string} password

@@ -46,7 +46,7 @@ export class ViewSeat {
    * @param {(told: Told) => void} tell
    */
   constructor({ server, meetId, viewKey }, carrier, tell) {
-    this.#requests = new Requests(server, meetId, viewKey, (date) => this.#clock.hear(Date.parse(date ?? ""), here(), false));
+    this.#requests = new Requests(server, meetId, viewKey, (date) => this.#clock.hearDate(Date.parse(date ?? ""), here()));
     this.#ladder = new Ladder(this.#requests);
     this.#carrier = carrier;
     this.#tell = tell;
@@ -132,6 +132,7 @@ export class ViewSeat {
     }
     if (seqOf(cursor) > last) return false;
     if (seqOf(cursor) === last) this.#cursor = cursor;
+    this.#clock.hearEntry(Date.parse(entries[entries.length - 1]?.at ?? ""), here());
     this.#head = headSeqNum;
     this.#told({ changes: changes(before, this.#state), entries });
     return true;

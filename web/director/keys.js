@@ -3,7 +3,7 @@
 import { addressLine } from "../address-line.js";
 import { element } from "../board.js";
 import { byId } from "../meet-page.js";
-import { onSubmit, saying, textOf, timeText } from "../parts.js";
+import { onSubmit, saying, textOf, timeText, wheneverUp } from "../parts.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
 /** @typedef {{ keyId: string, label: string, createdAt: string, expiresAt: string | null }} Key */
@@ -41,12 +41,7 @@ export class KeyList {
   /** Shows the keys of a meet. Gives the way to stop. @param {Meet} meet */
   show(meet) {
     this.#meet = meet;
-    let wasUp = false;
-    // Others may have changed them while the link was down.
-    const stop = meet.subscribe(({ link }) => {
-      if (link === "up" && !wasUp) void saying(this.#said, () => this.#read());
-      wasUp = link === "up";
-    });
+    const stop = wheneverUp(meet, this.#said, () => this.#read());
     return () => {
       stop();
       this.#meet = null;

@@ -51,7 +51,12 @@ function registrationOf(local, remote, slot) {
   const entries = all.length === local.entries.length && all.every((entry, index) => entry === local.entries[index]) ? local.entries : all;
   const next = nextEntryId(slot, local.nextEntryId, entries);
   if (entries === local.entries && next === local.nextEntryId) return local;
-  return { ...local, entries, lookup: Object.fromEntries(entries.map(({ id }, index) => [id, index])), nextEntryId: next };
+  return { ...local, entries, lookup: lookupOf(entries), nextEntryId: next };
+}
+
+/** Where each entry stands, by its id. @param {Entry[]} entries */
+export function lookupOf(entries) {
+  return Object.fromEntries(entries.map(({ id }, index) => [id, index]));
 }
 
 /** @param {[string, Json | undefined]} member */

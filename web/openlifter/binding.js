@@ -1,7 +1,7 @@
 // Binds OpenLifter's store to a meet: every action's changes become edits, and what the meet has becomes the store's state.
 
 import { isSame } from "../client/json.js";
-import { withMeet } from "./apply.js";
+import { lookupOf, withMeet } from "./apply.js";
 import { copyOf, displayEdits, editsOf, nothing } from "./diff.js";
 
 /** @typedef {import("../client/liftrelay.d.ts").Meet} Meet */
@@ -25,6 +25,7 @@ const QUESTIONS = new Map([
   ["OVERWRITE_STORE", "This replaces the whole meet, here and for everybody who is live with it. Replace it?"],
   ["MERGE_PLATFORM", "This replaces all lifters of a platform, here and for everybody who is live with the meet. Replace them?"],
 ]);
+const QUESTION_OF_ALL = "This removes or replaces all lifters, here and for everybody who is live with the meet. Go on?";
 
 export class Binding {
   #store;
@@ -36,6 +37,8 @@ export class Binding {
   /** What the store had when its changes were last looked for. */
   #shown = nothing();
   #underWay = 0;
+  /** Changes are not looked for before the end of what the page does now. */
+  #isHeld = false;
   /** The replacement that is being dispatched by this binding itself. @type {Action | null} */
   #own = null;
   /** @type {(() => void)[]} */
@@ -99,8 +102,37 @@ export class Binding {
     const question = QUESTIONS.get(action.type);
     if (question && !this.#manners.ask(question)) return action;
     const result = next(action);
-    this.#capture();
+    if (action.type === "DELETE_REGISTRATION") this.#hold(this.#meet);
+    if (!this.#isHeld) this.#capture();
     return result;
+  }
+
+  /**
+   * A CSV file that overwrites removes one lifter after the other and adds its own, in one go: what it is shows behind the last.
+   * @param {Meet} meet
+   */
+  #hold(meet) {
+    if (this.#isHeld) return;
+    this.#isHeld = true;
+    queueMicrotask(() => {
+      this.#isHeld = false;
+      if (this.#meet !== meet) return;
+      if (this.#removesAll && !this.#manners.ask(QUESTION_OF_ALL)) this.#bringBack();
+      this.#capture();
+      this.#reconcile();
+    });
+  }
+
+  get #removesAll() {
+    const here = new Set(this.#store.getState().registration.entries.map(({ id }) => id));
+    const { entries } = this.#shown.registration;
+    return entries.length > 1 && !entries.some(({ id }) => here.has(id));
+  }
+
+  #bringBack() {
+    const local = this.#store.getState();
+    const entries = structuredClone(this.#shown.registration.entries);
+    this.#replace({ ...local, registration: { ...local.registration, entries, lookup: lookupOf(entries) } });
   }
 
   /**
@@ -144,16 +176,21 @@ export class Binding {
    * it refused vanishes for good, and can be found among its `setAside`.
    */
   #reconcile() {
-    if (this.#meet === null || this.#underWay > 0 || this.#meet.status.link === "broken") return;
+    if (this.#meet === null || this.#isHeld || this.#underWay > 0 || this.#meet.status.link === "broken") return;
     const local = this.#store.getState();
     const store = withMeet(local, this.#meet.state, this.#meet.identity.slot);
     if (store === local) return;
     const before = this.#shown;
     this.#shown = copyOf(store, before);
+    this.#replace(store);
+    void this.#push(displayEdits(before, this.#shown, this.#platform));
+  }
+
+  /** @param {OpenLifterState} store */
+  #replace(store) {
     this.#own = { type: "OVERWRITE_STORE", store };
     this.#store.dispatch(this.#own);
     this.#own = null;
-    void this.#push(displayEdits(before, this.#shown, this.#platform));
   }
 }
 

@@ -11,13 +11,15 @@ import { watch } from "../watch.js";
 
 const KEPT = "liftrelay.overlay.";
 const KEEP_EVERY_MS = 2000;
+/** The client is next door, so that its word is seldom late, and it may come to know the server's time better. */
+const CLOCK_MS = 30_000;
 
 export class Link {
   #params;
   #changed;
   #keepAt = 0;
   #keepTimer = 0;
-  #clock = new ServerClock();
+  #clock = new ServerClock(CLOCK_MS);
   /** What is shown: as old as the address wants it, and never changed in place. */
   meet = emptyState();
   /** Of the last update in it. */

@@ -225,6 +225,24 @@ test("a session that has ended buys one new one where the password is known, and
   assert.equal(way.asked.filter((asked) => asked.endsWith("/sessions")).length, 1);
 });
 
+test("a session that is about to end is replaced once where the password is known, before anything is refused", async () => {
+  const session = await createMeet({ server: way.origin, password, locationName: "desk", locations });
+  const isEnding = { ...session, expiresAt: new Date(Date.now() + 1_800_000).toISOString() };
+  const desk = kept(await openMeet(isEnding, { password }));
+  const logins = () => way.asked.filter((asked) => asked.endsWith("/sessions")).length;
+  await standing(desk, () => logins() === 1);
+  await desk.call("GET", "");
+  await server.send("DELETE", `/v1/meets/${session.meetId.replace(/\D/g, "")}/session`, { token: session.sessionToken });
+  await desk.push([{ key: "a", value: 1 }]);
+  await desk.settled();
+  assert.deepEqual([logins(), way.asked.filter((asked) => asked.endsWith("/restore")).length], [1, 0]);
+  const alone = kept(await openMeet({ ...(await joinMeet({ server: way.origin, meetId: session.meetId, password, locationName: "platform 1" })), expiresAt: isEnding.expiresAt }));
+  await alone.settled();
+  await standing(alone, ({ locations }) => locations.length > 0);
+  await alone.call("GET", "");
+  assert.equal(logins(), 2, "the one of joining");
+});
+
 test("a way that cuts held requests and streams is found out, and carries", async () => {
   const { desk, platform } = await hall();
   way.intercept = (request, response) => {

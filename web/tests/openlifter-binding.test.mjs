@@ -15,7 +15,9 @@ function bound() {
   /** @type {unknown[]} */
   const told = [];
   const store = { getState: () => state, dispatch: (/** @type {any} */ action) => binding.perform(action, (one) => (state = reduce(state, one))) };
-  const binding = new Binding(store, { ask: () => true, isWrittenBack: () => false, tell: (error) => told.push(error) });
+  const person = { says: true, asked: /** @type {string[]} */ ([]) };
+  const ask = (/** @type {string} */ question) => (person.asked.push(question), person.says);
+  const binding = new Binding(store, { ask, isWrittenBack: () => false, tell: (error) => told.push(error) });
   /** @type {(() => void)[]} */
   const remote = [];
   const meet = {
@@ -36,7 +38,7 @@ function bound() {
   };
   const name = () => state.registration.entries[0]?.name;
   const rename = (/** @type {string} */ text) => store.dispatch({ type: "UPDATE_REGISTRATION", entryId: 5000, changes: { name: text } });
-  return { store, binding, meet: /** @type {typeof meet & any} */ (meet), told, name, rename };
+  return { store, binding, meet: /** @type {typeof meet & any} */ (meet), told, name, rename, person };
 }
 
 const NAME = "registration.entries[5000].name";
@@ -84,6 +86,42 @@ test("what came from others is not sent back, and one action is one batch", asyn
   store.dispatch({ type: "SET_IN_KG", inKg: false });
   await later();
   assert.deepEqual(meet.batches.map((/** @type {any[]} */ batch) => batch.length), [6]);
+});
+
+/** As a CSV file that overwrites does it. @param {{ getState: () => any, dispatch: (action: any) => unknown }} store */
+function overwrite(store) {
+  for (const { id } of store.getState().registration.entries) store.dispatch({ type: "DELETE_REGISTRATION", entryId: id });
+  for (const name of ["Cy", "Di"]) store.dispatch({ type: "NEW_REGISTRATION", overwriteDefaults: { name } });
+}
+
+test("lifters that are all replaced one by one are asked about once: a no brings them back and sends nothing, a yes is one batch", async () => {
+  const { binding, meet, store, person } = bound();
+  store.dispatch({ type: "NEW_REGISTRATION", overwriteDefaults: { name: "Bo" } });
+  await binding.upload(meet, null);
+  meet.batches.length = 0;
+  const names = () => store.getState().registration.entries.map(({ name }) => name);
+  person.says = false;
+  overwrite(store);
+  await later();
+  assert.deepEqual([names(), meet.batches, person.asked.length], [["Ada", "Bo"], [], 1]);
+  store.dispatch({ type: "UPDATE_REGISTRATION", entryId: 5001, changes: { name: "Bob" } });
+  await later();
+  assert.deepEqual([names(), meet.batches.length], [["Ada", "Bob"], 1], "and the lookup fits");
+  person.says = true;
+  overwrite(store);
+  meet.comes({ key: "meet.name", value: "Cup" });
+  await later();
+  assert.deepEqual([names(), store.getState().meet.name, person.asked.length], [["Cy", "Di"], "Cup", 2]);
+  assert.deepEqual(meet.batches[1].map((/** @type {any} */ { op }) => op), ["remove", "remove", "create", "create"]);
+});
+
+test("a lifter who is removed by hand is not asked about", async () => {
+  const { binding, meet, store, person } = bound();
+  await binding.upload(meet, null);
+  meet.batches.length = 0;
+  store.dispatch({ type: "DELETE_REGISTRATION", entryId: 5000 });
+  await later();
+  assert.deepEqual([store.getState().registration.entries, meet.batches.length, person.asked], [[], 1, []]);
 });
 
 test("after a release the store goes its own way", async () => {

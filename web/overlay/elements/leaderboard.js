@@ -76,8 +76,8 @@ function row(view, { entry, event, totalKg, subtotalKg, points, category }, plac
   return box(
     "lr-row",
     [
-      // Before there is a total, the place is what it would be.
-      box("lr-nth", entry.guest ? "–" : String(place), { data: { total: String(totalKg > 0) } }),
+      // Before there is a total, the place is what it would be; before there is a lift, nobody has one.
+      box("lr-nth", entry.guest || !(totalKg || subtotalKg) ? "–" : String(place), { data: { total: String(totalKg > 0) } }),
       box("lr-name", entry.name),
       box("lr-bests", bests),
       box("lr-weight", view.weight(totalKg || subtotalKg), { data: { total: String(totalKg > 0) } }),

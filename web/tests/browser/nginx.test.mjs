@@ -65,23 +65,16 @@ for (const [name, site, transport] of [["our own file", OURS, "websocket"], ["on
 for (const [name, site] of [["our own file", OURS], ["one that buffers and drops upgrades", HOSTILE]]) {
   test(`behind ${name} an overlay and a display show what was typed, and what is typed next`, slow, async (t) => {
     const origin = await nginx(t, site);
-    const body = { password, thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
-    const { meetId, sessionToken: token } = await server.send("POST", "/v1/meets", { body });
-    const path = `/v1/meets/${meetId.replaceAll("-", "")}`;
-    const { viewKey } = await server.send("POST", `${path}/view-keys`, { token, body: { label: "overlay" } });
-    const type = (/** @type {string} */ name) => {
-      const values = { "overlays.sponsors": [{ name }], "registration.entries[1]": { name, sex: "F" } };
-      const updates = Object.entries(values).map(([updateKey, updateValue]) => ({ updateKey, updateValue }));
-      return server.send("POST", `${path}/updates`, { token, body: { updates } });
-    };
+    const { push, query } = await server.newMeet();
+    const type = (/** @type {string} */ name) => push({ "overlays.sponsors": [{ name }], "registration.entries[1]": { name, sex: "F" } });
     const pages = await Promise.all([0, 1].map(() => newPage(browser)));
     const [overlay, display] = pages.map(({ page }) => page);
     const shows = (/** @type {string} */ name) =>
       Promise.all([[overlay, ".lr-sponsor .lr-name"], [display, "#board tbody .name"]].map(([page, place]) =>
         page.waitForFunction(([at, text]) => document.querySelector(at)?.textContent === text, [place, name])));
     await type("Ada");
-    await overlay.goto(`${origin}/overlay/sponsors?meet=${meetId}#key=${viewKey}`);
-    await display.goto(`${origin}/overlay/?meet=${meetId}#key=${viewKey}`);
+    await overlay.goto(`${origin}/overlay/sponsors${query}`);
+    await display.goto(`${origin}/overlay/${query}`);
     await shows("Ada");
     for (const name of ["Bo", "Cleo"]) {
       await type(name);

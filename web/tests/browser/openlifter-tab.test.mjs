@@ -2,63 +2,21 @@
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 
-import { flaws, launch, skip } from "./browser.mjs";
-import { Server } from "./server.mjs";
-import { becomes, newLifter, openLifter, ready, shows, type } from "./standin.mjs";
+import { flaws, skip } from "./browser.mjs";
+import { askToJoin, closePanel, goLive, join, openPanel, PASSWORD, says } from "./live-tab.mjs";
+import { becomes, hall, names, newLifter, ready, settled, shows, squats, type } from "./standin.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
-const PASSWORD = "ten characters";
+const here = hall();
 const HOST = "#liftrelay-live";
 const RESULTS = fileURLToPath(new URL("../../../tests/data/lbs-25.opl.csv", import.meta.url));
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Server} */
-let server;
-/** @type {import("playwright-core").BrowserContext[]} */
-let contexts = [];
-
-before(async () => {
-  if (!skip) browser = await launch();
-});
-
-after(() => browser?.close());
-
-beforeEach(async () => {
-  if (!skip) server = await new Server().start();
-});
-
-afterEach(async () => {
-  await Promise.all(contexts.splice(0).map((context) => context.close()));
-  await server?.remove();
-});
-
-/** @param {string} [file] @param {import("playwright-core").BrowserContextOptions} [options] */
-async function open(file, options) {
-  const opened = await openLifter(browser, server, file, options);
-  contexts.push(opened.context);
-  return opened.page;
-}
-
-/** Waits until a part of the panel says this. @param {Page} page @param {string} part @param {string | RegExp} text */
-const says = (page, part, text) => page.locator(part).filter({ hasText: text }).first().waitFor();
-
-/** @param {Page} page */
-const openPanel = (page) => page.click(".liftrelay-entry, .corner button");
-
-/** @param {Page} page */
-const closePanel = (page) => page.click("#close");
-
-/** @param {Page} page @param {string} [password] */
-async function goLive(page, password = PASSWORD) {
-  await openPanel(page);
-  await page.fill("#go-live [name=password]", password);
-  await page.click("#go-live [type=submit]");
-}
+/** @param {Parameters<typeof here.open>} how */
+const open = async (...how) => (await here.open(...how)).page;
 
 /** Goes live with two lifters. @param {Page} page */
 async function live(page) {
@@ -67,20 +25,6 @@ async function live(page) {
   await goLive(page);
   await says(page, "#link-text", "live");
   return page.innerText("#meet-id");
-}
-
-/** Fills in and sends; the question comes next. @param {Page} page @param {string} meetId @param {{ password?: string, locationName?: string }} [as] */
-async function askToJoin(page, meetId, { password = PASSWORD, locationName = "weigh-in desk" } = {}) {
-  await page.fill("#join [name=meetId]", meetId);
-  await page.fill("#join [name=password]", password);
-  await page.fill("#join [name=locationName]", locationName);
-  await page.click("#join [type=submit]");
-}
-
-/** @param {Page} page @param {string} meetId @param {{ password?: string, locationName?: string }} [as] */
-async function join(page, meetId, as) {
-  await askToJoin(page, meetId, as);
-  await page.click("text=Join and replace");
 }
 
 /** One on platform 1 that went live, one at the desk that joined; both panels are closed. */
@@ -93,14 +37,6 @@ async function twoBrowsers() {
   for (const page of [platform, desk]) await closePanel(page);
   return { platform, desk, meetId };
 }
-
-/** Nothing is under way any more in these pages. @param {Page[]} pages */
-async function settled(...pages) {
-  for (const page of pages) await page.evaluate(async () => (await liftrelayLive).meet.settled());
-}
-
-const names = (/** @type {any} */ { registration }) => registration.entries.map((/** @type {any} */ { name }) => name);
-const squats = (/** @type {any} */ { registration }) => registration.entries.map((/** @type {any} */ { squatKg }) => squatKg[0]);
 
 test("the entry is in OpenLifter's bar, comes back when React makes that anew, and is in a corner where there is none", { skip }, async () => {
   const page = await open();
@@ -120,6 +56,34 @@ test("the entry is in OpenLifter's bar, comes back when React makes that anew, a
   await page.waitForSelector("#go-live");
   const fork = await open("fork.html");
   await fork.waitForSelector(".corner button");
+});
+
+test("a build's own address, styles and scripts work as they are served, and no script may run that it does not have", { skip }, async () => {
+  const page = await open();
+  await page.goto(`${here.server.origin}/app/lifting`);
+  await ready(page);
+  assert.deepEqual(await page.$$eval("script", (scripts) => scripts.map((script) => script.getAttribute("src"))), ["/web/openlifter/hook.js", null, "/app/main.mjs"]);
+  assert.equal(await page.$eval(".navbar", (bar) => getComputedStyle(bar).backgroundColor), "rgb(52, 58, 64)");
+  const stranger = await page.context().newPage();
+  await stranger.goto(`${here.server.origin}/app/`);
+  const refused = await stranger.evaluate(
+    () =>
+      new Promise((resolve) => {
+        document.addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI }) => resolve([violatedDirective, blockedURI]));
+        document.body.append(Object.assign(document.createElement("script"), { textContent: "document.title = 'taken over'" }));
+      }),
+  );
+  assert.deepEqual(refused, ["script-src-elem", "inline"]);
+  assert.equal(await stranger.title(), "Stand-in");
+});
+
+test("from the tab of a build that the program serves, a change goes to a second browser and back", { skip }, async () => {
+  const { platform, desk } = await twoBrowsers();
+  await shows(desk, names, ["Ada", "Bo"]);
+  await type(desk, "#squat-5000-0", "182.5");
+  await shows(platform, squats, [182.5, 0]);
+  await type(platform, "#squat-5001-0", "100");
+  await shows(desk, squats, [182.5, 100]);
 });
 
 test("the panel opens and closes by keyboard, and OpenLifter gets none of what is typed there", { skip }, async () => {
@@ -195,7 +159,7 @@ test("what is wrong with a meet id, a password or a location is said with what t
   await says(desk, "#join .said.bad", "No meet has this id and this password.");
   await join(desk, meetId, { locationName: "sauna" });
   await says(desk, "#join .said.bad", "Ask whoever went live for the list.");
-  await server.kill();
+  await here.server.kill();
   await join(desk, meetId);
   await says(desk, "#join .said.bad", "The server does not answer.");
   await shows(desk, names, []);
@@ -204,13 +168,13 @@ test("what is wrong with a meet id, a password or a location is said with what t
 test("while the server is away the panel says what waits, and it arrives when the server is back", { skip }, async () => {
   const { platform, desk } = await twoBrowsers();
   await settled(platform, desk);
-  await server.kill();
+  await here.server.kill();
   await type(desk, "#squat-5000-0", "140");
   await says(desk, ".liftrelay-entry", "1 pending");
   await openPanel(desk);
   await says(desk, "#notice", /Out of sync.*1 change made here is kept in this browser/);
   assert.equal(await desk.innerText("#pending"), "1");
-  await server.start();
+  await here.server.start();
   await says(desk, "#link-text", "live");
   await desk.waitForSelector("#notice", { state: "hidden" });
   assert.equal(await desk.innerText("#pending"), "0");
@@ -220,14 +184,14 @@ test("while the server is away the panel says what waits, and it arrives when th
 /** The desk enters what it could not know of; the platform, which counts more, was first. @param {Page} platform @param {Page} desk */
 async function conflict(platform, desk) {
   await settled(platform, desk);
-  await server.kill();
+  await here.server.kill();
   await type(desk, "#squat-5000-0", "140");
   await says(desk, ".liftrelay-entry", "1 pending");
   await desk.goto("about:blank");
-  await server.start();
+  await here.server.start();
   await type(platform, "#squat-5000-0", "145");
   await settled(platform);
-  await desk.goto(`${server.origin}/app/`);
+  await desk.goto(`${here.server.origin}/app/`);
   await ready(desk);
   await says(desk, ".liftrelay-entry", "1 conflict");
   await openPanel(desk);
@@ -306,7 +270,7 @@ test("an address for overlays shows the meet, and results are published", { skip
   await page.focus("#publish [name=returnEmail]");
   await page.keyboard.press("Control+v");
   assert.equal(await page.inputValue("#publish [name=returnEmail]"), address);
-  const viewer = await browser.newPage();
+  const viewer = /** @type {Page} */ (await page.context().browser()?.newPage());
   await viewer.goto(await page.inputValue("#overlay-addresses .address:nth-of-type(2) input"));
   await viewer.waitForSelector("text=Ada");
   await viewer.close();

@@ -1,45 +1,20 @@
-// Two browsers with OpenLifter on one meet, through the hook. A page that stands in for OpenLifter is put where the program would
-// serve it; everything else is the real program.
+// Two browsers with OpenLifter on one meet, through the hook. A page stands in for OpenLifter; everything else is the real program.
 
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
-import { after, afterEach, before, beforeEach, test } from "node:test";
+import { test } from "node:test";
 
-import { launch, skip } from "./browser.mjs";
-import { Server } from "./server.mjs";
-import { becomes, newLifter, openLifter, ready, shows, state, type } from "./standin.mjs";
+import { skip } from "./browser.mjs";
+import { becomes, hall, names, newLifter, ready, settled, shows, squats, state, type } from "./standin.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
+const here = hall();
 const password = "ten characters";
 const locations = [{ locationName: "platform 1", priority: 2 }, { locationName: "desk", priority: 1 }];
 
-/** @type {import("playwright-core").Browser} */
-let browser;
-/** @type {Server} */
-let server;
-/** @type {import("playwright-core").BrowserContext[]} */
-let contexts = [];
-
-before(async () => {
-  if (!skip) browser = await launch();
-});
-
-after(() => browser?.close());
-
-beforeEach(async () => {
-  if (!skip) server = await new Server().start();
-});
-
-afterEach(async () => {
-  await Promise.all(contexts.splice(0).map((context) => context.close()));
-  await server?.remove();
-});
-
-/** Nothing is under way any more in these pages. @param {Page[]} pages */
-async function settled(...pages) {
-  for (const page of pages) await page.evaluate(async () => (await liftrelayLive).meet.settled());
-}
+/** @param {string} [file] */
+const open = (file) => here.open(file);
 
 /** @param {Page} page @param {number | null} [platform] */
 const goLive = (page, platform = 1) =>
@@ -48,13 +23,6 @@ const goLive = (page, platform = 1) =>
 /** @param {Page} page @param {string} meetId */
 const join = (page, meetId) =>
   page.evaluate(async (options) => (await (await liftrelayLive).join(options)) !== null, { meetId, password, locationName: "desk" });
-
-/** @param {string} [file] */
-async function open(file) {
-  const opened = await openLifter(browser, server, file);
-  contexts.push(opened.context);
-  return opened;
-}
 
 /** One on platform 1 that went live with two lifters, one at the desk that joined. */
 async function twoBrowsers() {
@@ -66,9 +34,7 @@ async function twoBrowsers() {
   return { platform, desk, meetId };
 }
 
-const names = (/** @type {any} */ { registration }) => registration.entries.map((/** @type {any} */ { name }) => name);
 const ids = (/** @type {any} */ { registration }) => registration.entries.map((/** @type {any} */ { id }) => id);
-const squats = (/** @type {any} */ { registration }) => registration.entries.map((/** @type {any} */ { squatKg }) => squatKg[0]);
 
 test("who joins gets the meet, and both see what the other does", { skip }, async () => {
   const { platform, desk } = await twoBrowsers();
@@ -124,6 +90,31 @@ test("a replacement of the whole meet is asked for while live", { skip }, async 
   await shows(desk.page, ({ registration }) => registration.nextEntryId, 15000);
 });
 
+test("lifters who are merged in or overwritten are asked about while live, and a no changes nothing anywhere", { skip }, async () => {
+  const { platform, desk } = await twoBrowsers();
+  const merge = () => desk.page.evaluate(() => void store.dispatch({ type: "MERGE_PLATFORM", day: 1, platform: 1, platformEntries: [{ ...store.getState().registration.entries[0], name: "Cy" }] }));
+  const overwrite = () =>
+    desk.page.evaluate(() => {
+      for (const { id } of store.getState().registration.entries) store.dispatch({ type: "DELETE_REGISTRATION", entryId: id });
+      store.dispatch({ type: "NEW_REGISTRATION", overwriteDefaults: { name: "Di" } });
+    });
+  for (const [replace, left] of /** @type {const} */ ([[merge, "Cy"], [overwrite, "Di"]])) {
+    await newLifter(platform.page, "Eve");
+    await shows(desk.page, (all) => names(all).at(-1), "Eve");
+    const before = await state(desk.page, names);
+    desk.person.asked.length = 0;
+    desk.person.says = false;
+    await replace();
+    await settled(desk.page, platform.page);
+    assert.equal(desk.person.asked.length, 1);
+    for (const { page } of [desk, platform]) await shows(page, names, before);
+    desk.person.says = true;
+    await replace();
+    for (const { page } of [desk, platform]) await shows(page, names, [left]);
+  }
+  assert.deepEqual(platform.person.asked, []);
+});
+
 test("joining asks first, keeps a file of what was here, and a no changes nothing", { skip }, async () => {
   const { meetId } = await twoBrowsers();
   const late = await open();
@@ -143,14 +134,14 @@ test("joining asks first, keeps a file of what was here, and a no changes nothin
 test("a page that is closed while the server is gone goes on with what was entered, though the autosave is lost", { skip }, async () => {
   const { platform, desk } = await twoBrowsers();
   await settled(platform.page, desk.page);
-  await server.kill();
+  await here.server.kill();
   await type(desk.page, "#squat-5000-0", "140");
   await becomes(() => desk.page.evaluate(async () => (await liftrelayLive).meet.status.pending), 1);
   await type(platform.page, "#squat-5001-0", "90");
   await desk.page.evaluate(() => localStorage.removeItem("persist:root"));
   await desk.page.goto("about:blank");
-  await server.start();
-  await desk.page.goto(`${server.origin}/app/`);
+  await here.server.start();
+  await desk.page.goto(`${here.server.origin}/app/`);
   await ready(desk.page);
   await shows(desk.page, squats, [140, 90]);
   await shows(platform.page, squats, [140, 90]);
@@ -159,10 +150,10 @@ test("a page that is closed while the server is gone goes on with what was enter
 test("of two edits of one attempt the location of higher priority has the last word, on both screens", { skip }, async () => {
   const { platform, desk } = await twoBrowsers();
   await settled(platform.page, desk.page);
-  await server.kill();
+  await here.server.kill();
   await type(desk.page, "#squat-5000-0", "140");
   await type(platform.page, "#squat-5000-0", "145");
-  await server.start();
+  await here.server.start();
   await shows(desk.page, squats, [145, 0]);
   await shows(platform.page, squats, [145, 0]);
   await settled(platform.page, desk.page);

@@ -17,10 +17,7 @@ let token = "";
 before(async () => {
   if (skip) return;
   [browser] = await Promise.all([launch(), server.start()]);
-  const locations = [{ locationName: "platform 1", priority: 10 }];
-  const body = { meetName: "Try-out", password: "ten characters", thisLocationName: "platform 1", locations };
-  const created = await server.send("POST", "/v1/meets", { body });
-  [meet, token] = [created.meetId.replaceAll("-", ""), created.sessionToken];
+  ({ id: meet, token } = await server.newMeet({ meetName: "Try-out" }));
   const lifter = (/** @type {string} */ name) => ({ name, sex: "F", squatKg: [100, 0, 0, 0, 0], squatStatus: [0, 0, 0, 0, 0] });
   await push("meet.name", "Hall & <b>Sons</b>");
   await push("registration.entries", { 5000: lifter(MARKUP), 5001: lifter("Ada") });
@@ -66,9 +63,7 @@ test("a view key's address shows the board, and names as text", { skip }, async 
 
 test("a meet that gives itself no name is called what it was made as", { skip }, async () => {
   const { page, complaints } = await newPage(browser);
-  const body = { meetName: "Club night", password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }] };
-  const created = await server.send("POST", "/v1/meets", { body });
-  const { urls } = await server.send("POST", `/v1/meets/${created.meetId.replaceAll("-", "")}/view-keys`, { token: created.sessionToken, body: { label: "display" } });
+  const { urls } = await server.newMeet({ meetName: "Club night" });
   await page.goto(`${server.origin}${urls.overlay}`);
   await page.waitForFunction(() => document.getElementById("meet-name")?.textContent === "Club night");
   assert.deepEqual(complaints, []);

@@ -85,4 +85,21 @@ export class Server {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
     return text === "" ? null : JSON.parse(text);
   }
+
+  /**
+   * A meet with one desk, if nothing else is asked for: a session that edits it, and what an overlay's address needs to show it.
+   * @param {object} [asked] further members of the request
+   */
+  async newMeet(asked = {}) {
+    const body = { password: "ten characters", thisLocationName: "desk", locations: [{ locationName: "desk", priority: 1 }], ...asked };
+    const { meetId, sessionToken: token } = await this.send("POST", "/v1/meets", { body });
+    const id = meetId.replaceAll("-", "");
+    const path = `/v1/meets/${id}`;
+    const { viewKey, urls } = await this.send("POST", `${path}/view-keys`, { token, body: { label: "overlays" } });
+    const push = (/** @type {{ [key: string]: unknown }} */ values) => {
+      const updates = Object.entries(values).map(([updateKey, updateValue]) => ({ updateKey, updateValue }));
+      return this.send("POST", `${path}/updates`, { token, body: { updates } });
+    };
+    return { id, path, token, viewKey, urls, push, query: `?meet=${id}#key=${viewKey}` };
+  }
 }

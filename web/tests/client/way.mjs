@@ -88,7 +88,7 @@ export class Way {
    */
   async #carry(request, response) {
     const path = request.url ?? "";
-    if (!path.startsWith("/v1/")) return void this.#file(path, response);
+    if (!/^\/(v1|app)\//.test(path)) return void this.#file(path, response);
     this.asked.push(`${request.method} ${path}`);
     if (this.swallows || this.intercept(request, response)) return;
     const { hostname, port } = this.#origin;

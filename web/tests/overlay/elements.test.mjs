@@ -60,6 +60,15 @@ test("a leaderboard holds one category, all in turn, or everybody by points", ()
   assert.equal(rows("?group=Nobody").length, 0);
 });
 
+test("a leaderboard gives nobody a place before there is a lift", () => {
+  const before = JSON.parse(JSON.stringify(state()));
+  for (const entry of Object.values(before.registration.entries)) Object.assign(entry, { squatStatus: [0, 0, 0, 0, 0] });
+  const places = (/** @type {any} */ meet) => texts(find(draw("leaderboard", view(meet, "?lifter=5001")), "lr-nth"));
+  assert.deepEqual([...new Set(places(before))], ["–"]);
+  before.registration.entries[5001].squatStatus[0] = 1;
+  assert.deepEqual(places(before), ["1", "–", "–", "–"]);
+});
+
 test("lights come up together, say why, and go out", () => {
   const lights = (/** @type {any} */ value, later = 0) => {
     const meet = state();

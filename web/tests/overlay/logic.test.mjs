@@ -167,3 +167,29 @@ test("two screens whose own clocks differ by hours agree on the time", () => {
   for (const now of screens) assert.ok(Math.abs(now - (start + 100_000)) <= 5, String(now));
   assert.equal(new ServerClock().now(77), 77, "before any message its own will have to do");
 });
+
+test("where only answers to requests tell the time, the news in them tell the fraction of its second", () => {
+  const start = Date.parse("2026-05-01T10:00:00.900Z");
+  for (const ahead of [5 * 3_600_000, -7_000]) {
+    const clock = new ServerClock();
+    const late = (/** @type {number} */ now) => start + now - clock.now(start + now + ahead);
+    clock.hearEntry(start - 3_600_000, start + ahead);
+    assert.equal(clock.now(start + ahead), start + ahead, "an hour-old entry alone tells nothing");
+    clock.hearDate(start - 900, start + 10 + ahead);
+    assert.equal(late(10), 910);
+    clock.hearEntry(start + 1_000, start + 1_020 + ahead);
+    clock.hearDate(start + 19_100, start + 20_000 + ahead);
+    clock.hearEntry(start - 3_600_000, start + 20_000 + ahead);
+    assert.equal(late(20_000), 20, "what tells less does no harm");
+    clock.hear(start + 21_000, start + 21_300 + ahead);
+    clock.hearDate(start + 30_000, start + 22_000 + ahead);
+    assert.equal(late(22_000), 300, "a stream's word replaces those of whatever stands in between");
+  }
+});
+
+test("a server's clock that is set back is followed after some minutes", () => {
+  const clock = new ServerClock();
+  clock.hear(10_000, 0);
+  for (let heartbeat = 15_000; heartbeat <= 330_000; heartbeat += 15_000) clock.hear(heartbeat, heartbeat);
+  assert.equal(clock.now(400_000), 400_000);
+});
