@@ -179,7 +179,7 @@ impl Encoder {
         self.sum = sum(self.sum, &out[start..]);
         self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
-        out.extend_from_slice(hex::encode(self.sum.to_be_bytes()).as_bytes());
+        out.extend(self.sum.to_be_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit));
         out.extend_from_slice(b"\"}\n");
     }
 }
@@ -211,6 +211,10 @@ fn number(name: &[u8], mut number: u64, out: &mut Vec<u8>) {
     }
     out.extend_from_slice(name);
     out.extend_from_slice(&digits[at..]);
+}
+
+fn hex_digit(worth: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(worth)]
 }
 
 fn sum(before: u32, body: &[u8]) -> u32 {
