@@ -10,6 +10,8 @@ compile_error!("the feature `mutants` plants faults on demand; it is for tests a
 pub(crate) enum Mutant {
     /// A push is answered before it is durable.
     AckBeforeSync,
+    /// A resend of what is on its way to the disk is answered before that is durable.
+    ResendBeforeSync,
     /// Nothing is synced.
     NoSync,
     /// Readers see what is not durable yet.

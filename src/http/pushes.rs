@@ -123,7 +123,7 @@ async fn commit(editor: &Editor, batch: Batch, limit: usize) -> Result<Outcomes,
 }
 
 fn sort(outcomes: Vec<Outcome>) -> Outcomes {
-    let (mut acks, mut rejections) = Outcomes::default();
+    let (mut acks, mut rejections) = (Vec::with_capacity(outcomes.len()), Vec::new());
     let mut shown = 0;
     for outcome in outcomes {
         match outcome {

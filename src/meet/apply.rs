@@ -50,7 +50,8 @@ pub(super) struct Apply<'a> {
 impl<'a> Apply<'a> {
     pub(super) fn new(meet: &'a mut Meet, batch: &'a Batch, now: Timestamp) -> Apply<'a> {
         let (writer, head) = (meet.answers.writer(&batch.writer), meet.log.head());
-        Apply { meet, batch, writer, now, head, carried: None, steps: Vec::new(), outcomes: Vec::new(), records: Vec::new() }
+        let (outcomes, records) = (Vec::with_capacity(batch.updates.len()), Vec::with_capacity(batch.updates.len()));
+        Apply { meet, batch, writer, now, head, carried: None, steps: Vec::new(), outcomes, records }
     }
 
     /// The same for a commit of another branch, whose author had also seen what was carried over from there before.

@@ -79,11 +79,14 @@ impl ChainValue {
         ChainTag([a, b, c, d])
     }
 
-    fn write_hex<T>(&self, write: impl FnOnce(&str) -> T) -> T {
+    /// Writes 64 hex digits, once for each line of a log.
+    pub(crate) fn with_hex<T>(&self, then: impl FnOnce(&str) -> T) -> T {
         let mut digits = [0; 64];
-        let written = hex::encode_to_slice(self.0, &mut digits);
-        debug_assert!(written.is_ok(), "two digits a byte");
-        write(std::str::from_utf8(&digits).unwrap_or_default())
+        let (pairs, _) = digits.as_chunks_mut::<2>();
+        for (pair, byte) in pairs.iter_mut().zip(self.0) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+        }
+        then(std::str::from_utf8(&digits).unwrap_or_default())
     }
 
     /// Reads 64 hex digits, once for each line of a log: a general decoder takes as long as the HMAC itself.
@@ -102,10 +105,12 @@ impl ChainValue {
     }
 }
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 /// What a byte is worth as a hex digit; at least 16 where it is none.
 const HEX: [u8; 256] = {
     let mut worth = [u8::MAX; 256];
-    let (mut digit, lower, upper) = (0, b"0123456789abcdef", b"0123456789ABCDEF");
+    let (mut digit, lower, upper) = (0, DIGITS, b"0123456789ABCDEF");
     while digit < 16 {
         worth[lower[digit] as usize] = digit as u8;
         worth[upper[digit] as usize] = digit as u8;
@@ -116,7 +121,7 @@ const HEX: [u8; 256] = {
 
 impl fmt::Display for ChainValue {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        self.write_hex(|text| f.write_str(text))
+        self.with_hex(|text| f.write_str(text))
     }
 }
 
@@ -128,7 +133,7 @@ impl fmt::Debug for ChainValue {
 
 impl Serialize for ChainValue {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        self.write_hex(|text| out.serialize_str(text))
+        self.with_hex(|text| out.serialize_str(text))
     }
 }
 

@@ -193,6 +193,13 @@ pub enum Outcome {
     Refused(Rejection),
 }
 
+impl Outcome {
+    /// Whether the update has become an entry, now and not before.
+    pub fn is_committed(&self) -> bool {
+        matches!(self, Outcome::Acked(Ack { duplicate: false, merged: false, .. }))
+    }
+}
+
 /// What becomes of a batch.
 #[derive(Debug)]
 pub enum Decision {

@@ -24,6 +24,8 @@ pub struct Timestamp(i64);
 
 /// The last millisecond of the year 9998: RFC 3339 has four digits for a year, and jiff stops within 9999.
 const LAST: i64 = 253_370_764_799_999;
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
 
 impl Timestamp {
     /// From milliseconds of those years; for constants.
@@ -48,6 +50,29 @@ impl Timestamp {
         Timestamp::from_millis(self.0.saturating_add(millis))
     }
 
+    /// The text, which a log holds once for each of its entries.
+    pub(super) fn with_text<T>(self, then: impl FnOnce(&str) -> T) -> T {
+        let (days, millis) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = date_of(days);
+        let parts = [
+            (0, 4, year),
+            (5, 2, month),
+            (8, 2, day),
+            (11, 2, millis / 3_600_000),
+            (14, 2, millis / 60_000 % 60),
+            (17, 2, millis / 1_000 % 60),
+            (20, 3, millis % 1_000),
+        ];
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        for (start, length, mut number) in parts {
+            for digit in text[start..start + length].iter_mut().rev() {
+                *digit += (number % 10) as u8;
+                number /= 10;
+            }
+        }
+        then(std::str::from_utf8(&text).unwrap_or_default())
+    }
+
     /// How long after `earlier` this is; zero when it is not.
     pub fn since(self, earlier: Timestamp) -> Duration {
         Duration::from_millis(u64::try_from(self.0 - earlier.0).unwrap_or(0))
@@ -56,8 +81,7 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let instant = jiff::Timestamp::from_millisecond(self.0).map_err(|_| fmt::Error)?;
-        write!(f, "{instant:.3}")
+        self.with_text(|text| f.write_str(text))
     }
 }
 
@@ -97,9 +121,21 @@ fn days_before(year: i64, month: i64) -> i64 {
     year * 365 + year / 4 - year / 100 + year / 400 + (months * 153 + 2) / 5 - 719_468
 }
 
+/// Year, month and day so many days after 1970 began: [`days_before`] the other way round.
+fn date_of(days: i64) -> (i64, i64, i64) {
+    // Since the first of March of year 0; 400 years have 146,097 days.
+    let days = days + 719_468;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (year * 365 + year / 4 - year / 100);
+    let month = (day * 5 + 2) / 153;
+    let (year, day) = (era * 400 + year, day - (month * 153 + 2) / 5 + 1);
+    if month < 10 { (year, month + 3, day) } else { (year + 1, month - 9, day) }
+}
+
 impl Serialize for Timestamp {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_str(self)
+        self.with_text(|text| out.serialize_str(text))
     }
 }
 

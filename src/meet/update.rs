@@ -148,8 +148,7 @@ impl Fingerprint {
 impl Proposal {
     /// Reads key and value. A removal carries no value; one that came along is ignored.
     pub fn read(key: &str, value: Option<&RawValue>, op: Op, local_seq_num: Option<u64>, after: Option<Cursor>) -> Proposal {
-        let raw = value.filter(|_| op != Op::Remove).map_or("", RawValue::get);
-        Proposal { local_seq_num, after, op, content: Content::read(key, raw, op) }
+        Proposal { local_seq_num, after, op, content: Content::read(key, value.filter(|_| op != Op::Remove), op) }
     }
 
     /// Tells proposals under one `localSeqNum` apart.
@@ -162,14 +161,16 @@ impl Proposal {
 }
 
 impl Content {
-    fn read(key: &str, given: &str, op: Op) -> Result<Content, Unreadable> {
-        let unreadable = |code, reason| Unreadable { code, reason, fingerprint: Fingerprint::new(key, op, given) };
+    fn read(key: &str, given: Option<&RawValue>, op: Op) -> Result<Content, Unreadable> {
+        let text = given.map_or("", RawValue::get);
+        let unreadable = |code, reason| Unreadable { code, reason, fingerprint: Fingerprint::new(key, op, text) };
         let parsed = Key::parse(key).map_err(|error| unreadable(UpdateCode::InvalidKey, error.to_string()))?;
-        let value = (op != Op::Remove).then(|| Value::parse_and_write(given)).transpose();
-        let (value, text) = match value.map_err(|error| unreadable(UpdateCode::InvalidValue, error.to_string()))? {
-            Some((value, text)) => (Some(value), text),
-            None => (None, "null".to_owned()),
-        };
-        Ok(Content { key: parsed, value, text: raw(text) })
+        if op == Op::Remove {
+            return Ok(Content { key: parsed, value: None, text: raw("null".to_owned()) });
+        }
+        let (value, canonical) = Value::parse_and_write(text).map_err(|error| unreadable(UpdateCode::InvalidValue, error.to_string()))?;
+        // Text that came in canonical form need not be read once more to see that it is JSON.
+        let text = given.filter(|given| given.get() == canonical).map(ToOwned::to_owned);
+        Ok(Content { key: parsed, value: Some(value), text: text.unwrap_or_else(|| raw(canonical)) })
     }
 }

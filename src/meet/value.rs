@@ -60,7 +60,8 @@ impl Value {
     /// As [`Value::parse`], with the canonical text, which is written to see how long it is.
     pub(super) fn parse_and_write(text: &str) -> Result<(Value, String), InvalidValue> {
         let value = Value::parse_unbounded(text)?;
-        let canonical = value.canonical();
+        let mut canonical = String::with_capacity(text.len());
+        value.write_canonical(&mut canonical);
         let bytes = canonical.len();
         if bytes > VALUE_MAX_BYTES {
             return Err(InvalidValue(format!(
@@ -135,27 +136,28 @@ fn separated<T>(items: impl IntoIterator<Item = T>, out: &mut String, write: imp
 
 /// Appends `text` as a JSON string with RFC 8785's escapes (section 3.2.2.2).
 pub fn write_text(text: &str, out: &mut String) {
+    let mut rest = text;
     out.push('"');
-    for piece in text.split_inclusive(|c: char| c < ' ' || c == '"' || c == '\\') {
-        let plain = piece.trim_end_matches(|c: char| c < ' ' || c == '"' || c == '\\');
-        out.push_str(plain);
-        if let Some(special) = piece[plain.len()..].chars().next() {
-            write_escape(special, out);
-        }
+    // What is escaped is ASCII, so a byte tells: no part of another character is one of these.
+    while let Some(at) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
+        out.push_str(&rest[..at]);
+        write_escape(rest.as_bytes()[at], out);
+        rest = &rest[at + 1..];
     }
+    out.push_str(rest);
     out.push('"');
 }
 
-fn write_escape(special: char, out: &mut String) {
+fn write_escape(special: u8, out: &mut String) {
     match special {
-        '"' => out.push_str("\\\""),
-        '\\' => out.push_str("\\\\"),
-        '\u{8}' => out.push_str("\\b"),
-        '\t' => out.push_str("\\t"),
-        '\n' => out.push_str("\\n"),
-        '\u{c}' => out.push_str("\\f"),
-        '\r' => out.push_str("\\r"),
-        control => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+        b'"' => out.push_str("\\\""),
+        b'\\' => out.push_str("\\\\"),
+        8 => out.push_str("\\b"),
+        b'\t' => out.push_str("\\t"),
+        b'\n' => out.push_str("\\n"),
+        12 => out.push_str("\\f"),
+        b'\r' => out.push_str("\\r"),
+        control => out.push_str(&format!("\\u{control:04x}")),
     }
 }
 

@@ -87,23 +87,27 @@ impl Committed {
 
     /// Shows entries that have become durable, as one frame, and wakes all followers.
     pub(super) fn publish(&self, entries: &[Arc<Entry>]) {
-        let Some(last) = entries.last() else { return };
-        // Reading values takes longest, so it happens before anybody has to wait.
-        let status = self.status();
-        let changes: Vec<_> = entries.iter().map(|entry| (Key::parse(&entry.fields.update_key), entry.value())).collect();
+        // A key that was committed can be read.
+        let read = |entry: &Arc<Entry>| Some((Key::parse(&entry.fields.update_key).ok()?, entry.value()));
+        let read: Vec<_> = entries.iter().filter_map(read).collect();
+        self.show(entries.to_vec(), read.iter().map(|(key, value)| (key, value.clone())));
+    }
+
+    /// The same where key and value of each are at hand.
+    pub(super) fn show<'a>(&self, entries: Vec<Arc<Entry>>, changes: impl Iterator<Item = (&'a Key, Option<Value>)>) {
+        let Some(last) = entries.last().map(|entry| entry.seq()) else { return };
+        // Copying values may take long, so it happens before anybody has to wait.
+        let (status, changes) = (self.status(), changes.collect::<Vec<_>>());
+        debug_assert_eq!(changes.len(), entries.len(), "each entry changes the state");
         {
             let mut view = self.view_mut();
-            for (entry, (key, value)) in entries.iter().zip(changes) {
-                if let Ok(key) = key {
-                    view.state.fold(&key, value);
-                }
-                view.log.push(Arc::clone(entry));
-            }
+            changes.into_iter().for_each(|(key, value)| view.state.fold(key, value));
+            entries.iter().for_each(|entry| view.log.push(Arc::clone(entry)));
             view.frames.push(entries, status);
             view.texts = [None, None];
             view.pulled.forget();
         }
-        self.head.send_replace(last.seq());
+        self.head.send_replace(last);
     }
 
     /// Whether the meet comes back from its clients.

@@ -82,14 +82,14 @@ pub(super) struct Frames {
 }
 
 impl Frames {
-    pub(super) fn push(&mut self, entries: &[Arc<Entry>], status: Status) {
+    pub(super) fn push(&mut self, entries: Vec<Arc<Entry>>, status: Status) {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return };
-        self.bytes += size(entries);
+        self.bytes += size(&entries);
         self.ring.push_back(Arc::new(Frame {
             after: first.seq() - 1,
             last: last.seq(),
             chain: last.chain,
-            entries: entries.to_vec(),
+            entries,
             status,
             encoded: Default::default(),
             filtered: Mutex::default(),

@@ -15,6 +15,7 @@ pub mod committed;
 mod finished;
 pub mod follower;
 mod frames;
+mod group;
 pub mod live;
 mod making;
 mod mending;

@@ -93,11 +93,18 @@ pub enum Restoration {
 /// Keeps the meet open until an order is answered, even where nobody waits for the answer any more.
 pub(super) type Pending = Arc<()>;
 
+impl Push {
+    /// A client that went away hears nothing; its updates are in the log all the same.
+    pub(super) fn answer(self, decision: Result<Decision, Fault>) {
+        let _ = self.reply.send(decision);
+    }
+}
+
 impl Order {
     /// A client that went away hears nothing.
     pub(super) fn refuse(self, fault: Fault) {
         match self {
-            Order::Push(push) => drop(push.reply.send(Err(fault))),
+            Order::Push(push) => push.answer(Err(fault)),
             Order::Finish(finish) => drop(finish.reply.send(Err(fault))),
             Order::Restore(restore) => drop(restore.reply.send(Err(fault))),
             Order::Bring(bring) => drop(bring.reply.send(Err(fault))),

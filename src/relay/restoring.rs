@@ -11,9 +11,10 @@ use crate::meet::outcome::Record;
 use crate::meet::restore::{Handed, Restored, Upload};
 use crate::meet::update;
 
+use super::group::entries;
 use super::live::Fault;
 use super::orders::{Restoration, Restore};
-use super::writer::{Writer, entries};
+use super::writer::Writer;
 
 /// How far the clients of one meet have come, one each.
 #[derive(Debug, Default)]

@@ -45,10 +45,14 @@ fn spec() -> MeetSpec {
     }
 }
 
+fn writer() -> Writer {
+    Writer { location_name: "desk".into(), client_id: "laptop".into() }
+}
+
 fn batch(key: &str, value: u64, number: u64) -> Batch {
     let value = RawValue::from_string(value.to_string()).unwrap();
     Batch {
-        writer: Writer { location_name: "desk".into(), client_id: "laptop".into() },
+        writer: writer(),
         priority: 10,
         updates: vec![Proposal::read(key, Some(&value), Op::Set, Some(number), None)],
         mode: Mode::Each,

@@ -1,23 +1,20 @@
 //! The writer of one meet: the only task that changes it.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 use tokio::sync::{Semaphore, mpsc};
 use tracing::{debug, error, info};
 
 use crate::meet::Meet;
 use crate::meet::chain::ServerKey;
-use crate::meet::entry::Entry;
 use crate::meet::id::MeetId;
-use crate::meet::limits::{GROUP_MAX, GROUP_MAX_BYTES, RENEW_EVERY};
-use crate::meet::outcome::{Decision, Record};
+use crate::meet::limits::{GROUP_MAX, RENEW_EVERY};
 use crate::meet::settings::TieBreak;
 use crate::meet::time::Timestamp;
 use crate::meet::update;
 use crate::metrics::Metrics;
-use crate::mutant::{Mutant, planted};
 use crate::store::log_writer::LogWriter;
 use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
@@ -26,15 +23,13 @@ use super::clock::Clock;
 use super::collecting::{Collection, Room};
 use super::committed::Committed;
 use super::finished::FinishFile;
+use super::group::Group;
 use super::live::Fault;
 use super::mending::{Damaged, Mending};
-use super::orders::{Finish, Order, Push};
+use super::orders::{Finish, Order};
 use super::recovery::{Recovery, RecoveryFile};
 use super::replay::{Replayed, Tail, replay_log};
 use super::restoring::Uploads;
-
-/// About what a remembered answer takes in the journal.
-const ANSWER_BYTES: usize = 512;
 
 /// Carries out orders until its mailbox is closed and empty.
 pub(super) struct Writer {
@@ -75,7 +70,7 @@ impl Writer {
         Writer { meet, log, uploads: Uploads::default(), mending: None, collecting, desk }
     }
 
-    /// Every round: all that waits, one append, one sync, publish, answer.
+    /// All that waits is applied, goes into one append, is shown, is answered.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
         while self.desk.next(&mut mailbox, &mut waiting).await {
@@ -84,8 +79,7 @@ impl Writer {
                     return self.desk.retire(waiting, mailbox).await;
                 }
                 let desk = self.desk.clone();
-                let group = self.decide(&mut waiting);
-                let written = match self.write(group).await {
+                let written = match self.write(&mut waiting, &mut mailbox).await {
                     Some(written) => written.carry_out_one(&mut waiting).await,
                     None => None,
                 };
@@ -102,7 +96,7 @@ impl Writer {
 
     /// Carries out the next order, where it is one that shares no append with others. `None` when the disk failed.
     async fn carry_out_one(mut self, waiting: &mut Vec<Order>) -> Option<Writer> {
-        if matches!(waiting.first(), None | Some(Order::Push(_))) {
+        if matches!(waiting.first(), None | Some(Order::Push(_) | Order::Retire(_))) {
             return Some(self);
         }
         match waiting.remove(0) {
@@ -118,26 +112,37 @@ impl Writer {
         }
     }
 
-    /// Carries out batches from the front of `waiting`, as many as one append should hold.
-    fn decide(&mut self, waiting: &mut Vec<Order>) -> Group {
+    /// Applies batches from the front of `waiting`, as many as the group has room for.
+    fn apply(&mut self, waiting: &mut Vec<Order>, group: &mut Group) {
         let now = self.desk.clock.now();
-        let mut group = Group::default();
-        let mut taken = 0;
-        for order in waiting.iter() {
-            let Order::Push(push) = order else { break };
-            if group.bytes > GROUP_MAX_BYTES {
-                break;
-            }
-            let mut decision = self.meet.apply(&push.batch, now);
-            if let Decision::Applied { records, .. } = &mut decision {
-                group.add(std::mem::take(records));
-            }
-            group.decisions.push(decision);
-            taken += 1;
+        let mut orders = std::mem::take(waiting).into_iter().peekable();
+        while group.room() > 0
+            && let Some(Order::Push(push)) = orders.next_if(|order| matches!(order, Order::Push(_)))
+        {
+            let decision = self.meet.apply(&push.batch, now);
+            group.add(push, decision);
         }
-        let push = |order| if let Order::Push(push) = order { Some(push) } else { None };
-        group.pushes = waiting.drain(..taken).filter_map(push).collect();
-        group
+        waiting.extend(orders);
+    }
+
+    /// The same for what comes until something else is done.
+    async fn apply_until<T>(
+        &mut self,
+        done: impl Future<Output = T>,
+        group: &mut Group,
+        waiting: &mut Vec<Order>,
+        mailbox: &mut mpsc::Receiver<Order>,
+    ) -> T {
+        let (mut done, mut is_open) = (pin!(done), true);
+        loop {
+            self.apply(waiting, group);
+            let room = group.room();
+            tokio::select! {
+                biased;
+                done = &mut done => return done,
+                came = mailbox.recv_many(waiting, room), if is_open && room > 0 && waiting.is_empty() => is_open = came > 0,
+            }
+        }
     }
 
     /// Moves the meet to the finished ones, with everything that was acked before. Whoever comes first decides when that was.
@@ -155,83 +160,39 @@ impl Writer {
         let _ = reply.send(finished);
     }
 
-    /// Makes a group durable, shows it, answers it. `None` when the disk failed: what this meet
-    /// holds in memory is then ahead of the disk, so it is dropped, never shown.
-    async fn write(mut self, group: Group) -> Option<Writer> {
-        let Group { records, mut decisions, mut pushes, .. } = group;
-        if planted(Mutant::AckBeforeSync) {
-            let mut early = std::mem::take(&mut decisions).into_iter();
-            answer(std::mem::take(&mut pushes), || early.next().ok_or(Fault::Internal));
-        }
-        if planted(Mutant::RelayBeforeSync) {
-            self.desk.committed.publish(&entries(&records));
-        }
-        if !records.is_empty() {
-            let desk = self.desk.clone();
-            // The disk is slow and blocks, so the writer goes to a thread that may wait.
-            let synced = tokio::task::spawn_blocking(move || {
-                let started = Instant::now();
-                let result = self.log.append(&records);
-                (self, records, result, started.elapsed())
-            });
-            let Ok((writer, records, result, took)) = synced.await else {
-                desk.fail();
-                answer(pushes, || Err(Fault::Internal));
-                return None;
-            };
-            if let Err(error) = result {
-                error!(meet = %desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
-                desk.fail();
-                answer(pushes, || Err(Fault::StorageFailed));
-                return None;
+    /// Makes batches durable group by group, from the front of `waiting` and then from the mailbox, until nothing comes or something
+    /// that shares no append. While the disk takes a group the core applies the next one, ahead of it; shown and answered is only
+    /// what is durable. `None` when the disk failed: what is ahead of it is refused and dropped with the core.
+    async fn write(mut self, waiting: &mut Vec<Order>, mailbox: &mut mpsc::Receiver<Order>) -> Option<Writer> {
+        let (mut group, mut durable) = <(Group, Group)>::default();
+        self.apply(waiting, &mut group);
+        while group.has_records() {
+            group.plant(&self.desk);
+            let append = group.append(self.log.take());
+            durable.show(&self.desk);
+            let mut next = Group::default();
+            match self.apply_until(append, &mut next, waiting, mailbox).await {
+                Ok((log, appended, Ok(()))) => {
+                    self.log = log;
+                    (durable, group) = (appended, next);
+                }
+                Ok((_, appended, Err(error))) => {
+                    error!(meet = %self.desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
+                    self.desk.fail();
+                    [appended, next].into_iter().for_each(|group| group.refuse(Fault::StorageFailed));
+                    return None;
+                }
+                Err(_) => {
+                    self.desk.fail();
+                    next.refuse(Fault::Internal);
+                    return None;
+                }
             }
-            if !planted(Mutant::RelayBeforeSync) {
-                desk.committed.publish(&entries(&records));
-            }
-            desk.metrics.writing.synced(&records, took, pushes.iter().map(|push| push.came.elapsed()));
-            self = writer;
         }
-        for (push, decision) in pushes.iter().zip(&decisions) {
-            self.desk.metrics.writing.answered(push.batch.updates.len(), decision);
-        }
-        let mut decisions = decisions.into_iter();
-        answer(pushes, || decisions.next().ok_or(Fault::Internal));
+        durable.show(&self.desk);
+        // What was known before needs no disk, but for that of what it was known from.
+        group.show(&self.desk);
         Some(self)
-    }
-}
-
-/// Batches that are written together.
-#[derive(Default)]
-struct Group {
-    records: Vec<Record>,
-    bytes: usize,
-    decisions: Vec<Decision>,
-    pushes: Vec<Push>,
-}
-
-impl Group {
-    fn add(&mut self, records: Vec<Record>) {
-        let size = |record: &Record| match record {
-            Record::Entry { entry, .. } => entry.text.get().len(),
-            Record::Answer(_) => ANSWER_BYTES,
-        };
-        self.bytes += records.iter().map(size).sum::<usize>();
-        self.records.extend(records);
-    }
-}
-
-pub(super) fn entries(records: &[Record]) -> Vec<Arc<Entry>> {
-    let entry = |record: &Record| match record {
-        Record::Entry { entry, .. } => Some(Arc::clone(entry)),
-        Record::Answer(_) => None,
-    };
-    records.iter().filter_map(entry).collect()
-}
-
-/// A client that went away hears nothing; its updates are in the log all the same.
-fn answer(pushes: Vec<Push>, mut with: impl FnMut() -> Result<Decision, Fault>) {
-    for push in pushes {
-        let _ = push.reply.send(with());
     }
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, ServerKey};
+use crate::meet::entry::Entry;
 use crate::meet::id::MeetId;
 use crate::meet::outcome::{Record, Remembered};
 use crate::meet::time::Timestamp;
@@ -75,23 +76,6 @@ impl Header {
             (None, None) => false,
         }
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase", untagged)]
-enum Body<'a> {
-    Entry(EntryBody<'a>),
-    Answer(AnswerBody<'a>),
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct EntryBody<'a> {
-    chain: &'a ChainValue,
-    commit_end: u64,
-    durable: u64,
-    durable_lines: u64,
-    entry: &'a RawValue,
 }
 
 #[derive(Serialize)]
@@ -163,14 +147,23 @@ impl Encoder {
 
     /// Appends the line of a record, written while so much was known to be on disk.
     pub fn record(&mut self, record: &Record, durable: Durable, out: &mut Vec<u8>) {
-        let Durable { seq: durable, lines: durable_lines } = durable;
-        let body = match record {
-            Record::Entry { entry, commit_end } => {
-                Body::Entry(EntryBody { chain: &entry.chain, commit_end: *commit_end, durable, durable_lines, entry: &entry.text })
-            }
-            Record::Answer(answer) => Body::Answer(AnswerBody { answer, durable, durable_lines }),
-        };
-        self.line(&body, out);
+        match record {
+            Record::Entry { entry, commit_end } => self.entry(entry, *commit_end, durable, out),
+            Record::Answer(answer) => self.line(&AnswerBody { answer, durable: durable.seq, durable_lines: durable.lines }, out),
+        }
+    }
+
+    /// Written straight, for it is written once for each update.
+    fn entry(&mut self, entry: &Entry, commit_end: u64, durable: Durable, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(b"{\"chain\":\"");
+        entry.chain.with_hex(|chain| out.extend_from_slice(chain.as_bytes()));
+        number(b"\",\"commitEnd\":", commit_end, out);
+        number(b",\"durable\":", durable.seq, out);
+        number(b",\"durableLines\":", durable.lines, out);
+        out.extend_from_slice(b",\"entry\":");
+        out.extend_from_slice(entry.text.get().as_bytes());
+        self.end(start, out);
     }
 
     #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
@@ -178,10 +171,16 @@ impl Encoder {
         let start = out.len();
         serde_json::to_writer(&mut *out, body).expect("plain members");
         out.pop();
+        self.end(start, out);
+    }
+
+    /// Ends the line that starts there, its closing brace aside.
+    fn end(&mut self, start: usize, out: &mut Vec<u8>) {
         self.sum = sum(self.sum, &out[start..]);
         self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
-        out.extend_from_slice(format!("{:08x}\"}}\n", self.sum).as_bytes());
+        out.extend(self.sum.to_be_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit));
+        out.extend_from_slice(b"\"}\n");
     }
 }
 
@@ -201,6 +200,22 @@ pub fn whole_log(header: &Header, records: &[Record]) -> (Vec<u8>, Encoder) {
 const SUM_MEMBER: &str = ",\"sum\":\"";
 /// Bytes of `,"sum":"01234567"}` at the end of every line.
 const SUM_BYTES: usize = SUM_MEMBER.len() + 10;
+
+/// Appends a name and its number. The formatter of the standard library takes as long as all the rest of a line.
+fn number(name: &[u8], mut number: u64, out: &mut Vec<u8>) {
+    let (mut digits, mut at) = ([0; 20], 20);
+    while at == digits.len() || number > 0 {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+    }
+    out.extend_from_slice(name);
+    out.extend_from_slice(&digits[at..]);
+}
+
+fn hex_digit(worth: u8) -> u8 {
+    b"0123456789abcdef"[usize::from(worth)]
+}
 
 fn sum(before: u32, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();

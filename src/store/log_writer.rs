@@ -23,6 +23,12 @@ impl LogWriter {
         LogWriter { journal, encoder, durable, buffer: Vec::new(), failed: false }
     }
 
+    /// Takes the end of the log away. What is left behind fails every append.
+    #[must_use]
+    pub fn take(&mut self) -> LogWriter {
+        std::mem::replace(self, LogWriter::new(Box::new(Closed), Encoder::default(), 0))
+    }
+
     /// From now on every append fails.
     pub fn close(&mut self) {
         self.journal = Box::new(Closed);

@@ -51,6 +51,25 @@ async fn everyone_who_waits_is_told_and_nobody_sees_what_failed() {
     }
 }
 
+/// The core had applied the first one and knows the second as its resend: none of that is durable.
+#[tokio::test]
+async fn what_the_core_knows_of_a_group_that_failed_is_nobodys_answer() {
+    for fault in FAULTS {
+        let disk = Disk::default();
+        let live = registry(&disk).create(spec()).await.unwrap();
+        disk.hold();
+        disk.memory.fail_next_append(fault);
+        let first = send(&live, 1).await;
+        disk.arrived(1).await;
+        let again = send(&live, 1).await;
+        disk.release();
+        for pushing in [first, again] {
+            assert_eq!(outcome(pushing).await.unwrap_err(), Fault::StorageFailed, "{fault:?}");
+        }
+        assert_eq!((live.committed.head(), disk.memory.appends()), (0, 1), "{fault:?}");
+    }
+}
+
 #[tokio::test]
 async fn nothing_is_ever_written_behind_a_failure() {
     for fault in FAULTS {
