@@ -28,6 +28,8 @@ enum Step {
 struct Change {
     key: Key,
     state: Undo,
+    /// What `belows` of the index said before it.
+    belows: Vec<u64>,
     standing: Replaced,
     local_seq_num: Option<u64>,
 }
@@ -116,9 +118,9 @@ impl<'a> Apply<'a> {
     fn take_back(&mut self, step: Step) {
         let number = match step {
             Step::Committed(change) => {
-                let Change { key, state, standing, local_seq_num } = *change;
+                let Change { key, state, belows, standing, local_seq_num } = *change;
                 self.meet.log.pop();
-                self.meet.standing.undo(&key, standing);
+                self.meet.standing.undo(&key, &belows, standing);
                 self.meet.state.undo(&key, state);
                 local_seq_num
             }
@@ -190,9 +192,10 @@ impl<'a> Apply<'a> {
 
     fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
         let entry = Arc::new(self.entry(update, content, overrules.into()));
+        let belows = (self.batch.mode == Mode::Atomic).then(|| self.meet.standing.belows(&content.key)).unwrap_or_default();
         let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
         self.step(|| {
-            let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
+            let change = Change { key: content.key.clone(), state, belows, standing, local_seq_num: update.local_seq_num };
             Step::Committed(Box::new(change))
         });
         let ack = Ack { overrules: entry.fields.overrules.clone(), ..place.ack(entry.seq()) };

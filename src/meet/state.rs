@@ -90,11 +90,11 @@ impl State {
         };
     }
 
-    /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing.
+    /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing. Gives what stands there.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn check(&self, key: &Key, op: Op) -> Result<(), Obstacle> {
+    pub fn check(&self, key: &Key, op: Op) -> Result<Option<&Value>, Obstacle> {
         let segments = key.segments();
         let mut value = &self.0;
         for (depth, segment) in segments.iter().enumerate() {
@@ -113,10 +113,10 @@ impl State {
             };
             match next {
                 Some(next) => value = next,
-                None => break,
+                None => return Ok(None),
             }
         }
-        Ok(())
+        Ok(Some(value))
     }
 
     /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
@@ -191,7 +191,7 @@ fn insert(container: &mut Value, segment: &Segment, value: Value) {
 
 /// `value` inside one object per segment.
 fn nested(segments: &[Segment], value: Value) -> Value {
-    segments.iter().rev().fold(value, |inner, segment| Value::Object(Object::from([(segment.clone(), inner)])))
+    segments.iter().rev().fold(value, |inner, segment| Value::Object(Object::one(segment.clone(), inner)))
 }
 
 fn key_above(segments: &[Segment], depth: usize) -> String {
@@ -246,9 +246,10 @@ mod tests {
         assert!(check("a[99999999999999999999999]", Op::Set).unwrap_err().contains("0 to 2"));
         assert!(check("a[0]", Op::Remove).unwrap_err().contains("whole array"));
         assert!(check("a[2]", Op::Create).unwrap_err().contains("whole array"));
-        assert_eq!(check("a[2]", Op::Set), Ok(()));
-        assert_eq!(check("o.p.q.r", Op::Set), Ok(()));
-        assert_eq!(check("x.y", Op::Remove), Ok(()));
+        assert_eq!(check("a[2]", Op::Set), Ok(None));
+        assert_eq!(check("o.p.q.r", Op::Set), Ok(None));
+        assert_eq!(check("x.y", Op::Remove), Ok(None));
+        assert_eq!(check("a[1]", Op::Set), Ok(Some(&Value::Number(2.0))));
     }
 
     #[test]
