@@ -160,7 +160,7 @@ impl<'a> Apply<'a> {
     fn known(&self, place: Place, update: &Proposal) -> Option<Outcome> {
         let number = place.local_seq_num?;
         let answer = self.meet.answers.get(self.writer, number)?;
-        if answer.fingerprint() != update.fingerprint() {
+        if !answer.is_of(update) {
             let reason =
                 format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
             let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, because: None };

@@ -10,7 +10,7 @@ use super::key::{Key, Segment};
 use super::outcome::UpdateCode;
 use super::settings::TieBreak;
 use super::standing::{Found, Standing, StandingIndex};
-use super::state::{Obstacle, State};
+use super::state::{Obstacle, State, step};
 use super::update::Op;
 use super::value::Value;
 
@@ -67,14 +67,25 @@ pub(super) enum Reason {
 
 impl Judge<'_> {
     pub(super) fn judge(&self, update: &Incoming) -> Verdict {
-        let found = self.standing.find(update.key);
+        let (found, present) = self.look(update);
         if let Some(verdict) = removed_above(update, found) {
             return verdict;
         }
-        match self.state.check(update.key, update.op) {
+        match present {
             Ok(present) => presence(update, present, found).unwrap_or_else(|| self.priorities(update, found)),
             Err(obstacle) => obstructed(obstacle),
         }
+    }
+
+    /// Who stands along the key, and what is there. Both trees are walked in step: where they are wider than a cache,
+    /// the processor then waits for both places at once.
+    fn look(&self, update: &Incoming) -> (Found<'_>, Result<Option<&Value>, Obstacle>) {
+        let (mut found, mut present) = (self.standing.top(), Ok(Some(self.state.root())));
+        for (depth, segment) in update.key.segments().iter().enumerate() {
+            found = found.step(segment, depth);
+            present = present.and_then(|place| step(place, update.key, depth, update.op));
+        }
+        (found, present)
     }
 
     fn priorities(&self, update: &Incoming, found: Found) -> Verdict {

@@ -1,8 +1,8 @@
 //! Members by name: of an object in the state, and of a place in the index of what stands.
 
-use std::collections::HashMap;
-use std::hash::RandomState;
 use std::mem;
+
+use hashbrown::HashMap;
 
 use super::key::Segment;
 use super::limits::MEMBERS_FEW;
@@ -15,22 +15,23 @@ use super::limits::MEMBERS_FEW;
 pub struct Members<V>(Kept<V>);
 
 #[derive(Clone, Debug)]
+#[expect(clippy::box_collection, reason = "most objects are small, and a value should be")]
 enum Kept<V> {
     /// In canonical order.
-    Few(Vec<(Segment, V)>),
+    Few(Box<[(Segment, V)]>),
     /// More than [`MEMBERS_FEW`], or there were once.
     Many(Box<HashMap<Segment, V>>),
 }
 
 impl<V> Members<V> {
     /// No members.
-    pub const fn new() -> Members<V> {
-        Members(Kept::Few(Vec::new()))
+    pub fn new() -> Members<V> {
+        Members(Kept::Few(Box::default()))
     }
 
     /// One member.
     pub fn one(name: Segment, value: V) -> Members<V> {
-        Members(Kept::Few(vec![(name, value)]))
+        Members(Kept::Few([(name, value)].into()))
     }
 
     /// Members in any order. Gives back a name that occurs twice.
@@ -42,7 +43,7 @@ impl<V> Members<V> {
         if let Some(at) = members.windows(2).position(|pair| pair[0].0 == pair[1].0) {
             return Err(members.swap_remove(at).0);
         }
-        let mut members = Members(Kept::Few(members));
+        let mut members = Members(Kept::Few(members.into()));
         members.hash_many();
         Ok(members)
     }
@@ -85,7 +86,10 @@ impl<V> Members<V> {
         match place(few, &name) {
             Ok(at) => Some(mem::replace(&mut few[at].1, value)),
             Err(at) => {
-                few.insert(at, (name, value));
+                change(few, |few| {
+                    few.reserve_exact(1);
+                    few.insert(at, (name, value));
+                });
                 self.hash_many();
                 None
             }
@@ -96,16 +100,14 @@ impl<V> Members<V> {
         if let Kept::Few(few) = &mut self.0
             && few.len() > MEMBERS_FEW
         {
-            let mut many = HashMap::with_capacity_and_hasher(few.len(), RandomState::new());
-            many.extend(few.drain(..));
-            self.0 = Kept::Many(Box::new(many));
+            self.0 = Kept::Many(Box::new(mem::take(few).into_iter().collect()));
         }
     }
 
     /// Takes a member away.
     pub fn remove(&mut self, name: &Segment) -> Option<V> {
         match &mut self.0 {
-            Kept::Few(few) => place(few, name).ok().map(|at| few.remove(at).1),
+            Kept::Few(few) => place(few, name).ok().map(|at| change(few, |few| few.remove(at).1)),
             Kept::Many(many) => many.remove(name),
         }
     }
@@ -113,7 +115,7 @@ impl<V> Members<V> {
     /// Takes away all members but those of these names.
     pub fn retain(&mut self, mut stays: impl FnMut(&Segment) -> bool) {
         match &mut self.0 {
-            Kept::Few(few) => few.retain(|(name, _)| stays(name)),
+            Kept::Few(few) => change(few, |few| few.retain(|(name, _)| stays(name))),
             Kept::Many(many) => many.retain(|name, _| stays(name)),
         }
     }
@@ -124,7 +126,7 @@ impl<V> Members<V> {
             Kept::Few(few) => (Some(few), None),
             Kept::Many(many) => (None, Some(many)),
         };
-        few.into_iter().flatten().map(|(name, value)| (name, value)).chain(many.into_iter().flat_map(|many| many.iter()))
+        few.into_iter().flat_map(|few| few.iter()).map(|(name, value)| (name, value)).chain(many.into_iter().flat_map(|many| many.iter()))
     }
 
     /// All members, in the order of RFC 8785.
@@ -142,8 +144,16 @@ impl<V> Members<V> {
             Kept::Few(few) => (Some(few), None),
             Kept::Many(many) => (None, Some(many)),
         };
-        few.into_iter().flatten().map(|(_, value)| value).chain(many.into_iter().flat_map(|many| many.values_mut()))
+        few.into_iter().flat_map(|few| few.iter_mut()).map(|(_, value)| value).chain(many.into_iter().flat_map(|many| many.values_mut()))
     }
+}
+
+/// They take no more memory than they need, for most objects are small and there are many.
+fn change<T, R>(few: &mut Box<[T]>, change: impl FnOnce(&mut Vec<T>) -> R) -> R {
+    let mut members = mem::take(few).into_vec();
+    let changed = change(&mut members);
+    *few = members.into();
+    changed
 }
 
 /// Where a name stands among a few, or would.

@@ -52,18 +52,9 @@ pub(super) struct Replaced {
 }
 
 impl StandingIndex {
-    /// Looks for what stands at `key`, above and below it.
-    pub(super) fn find(&self, key: &Key) -> Found<'_> {
-        // Whatever stands deeper is newer: committing above it would have replaced it.
-        let (mut node, mut above) = (&self.root, None);
-        for (depth, segment) in (1..).zip(key.segments()) {
-            match node.children.get(segment) {
-                Some(child) => node = child,
-                None => return Found { above, node: None },
-            }
-            above = node.standing.as_ref().map(|standing| (depth, standing)).or(above);
-        }
-        Found { above, node: Some(node) }
+    /// Where a walk along a key starts.
+    pub(super) fn top(&self) -> Found<'_> {
+        Found { above: None, node: Some(&self.root) }
     }
 
     /// Lets `standing` stand at `key`, instead of all that stood there and below.
@@ -104,6 +95,14 @@ impl StandingIndex {
 }
 
 impl<'a> Found<'a> {
+    /// Goes on to a segment, which is at `depth`.
+    pub(super) fn step(self, segment: &Segment, depth: usize) -> Found<'a> {
+        let node = self.node.and_then(|node| node.children.get(segment));
+        // Whatever stands deeper is newer: committing above it would have replaced it.
+        let newer = node.and_then(|node| node.standing.as_ref()).map(|standing| (depth + 1, standing));
+        Found { above: newer.or(self.above), node }
+    }
+
     /// Calls `visit` with every update strictly below the key numbered above `after`,
     /// and with the segments that lead to it from there. In no particular order.
     pub(super) fn below(&self, after: u64, visit: &mut impl FnMut(&[&Segment], &'a Standing)) {
@@ -168,9 +167,13 @@ mod tests {
         index
     }
 
+    fn find<'a>(index: &'a StandingIndex, at: &str) -> Found<'a> {
+        key(at).segments().iter().enumerate().fold(index.top(), |found, (depth, segment)| found.step(segment, depth))
+    }
+
     fn below(index: &StandingIndex, at: &str, after: u64) -> Vec<u64> {
         let mut found = Vec::new();
-        index.find(&key(at)).below(after, &mut |_, standing| found.push(standing.seq));
+        find(index, at).below(after, &mut |_, standing| found.push(standing.seq));
         found.sort_unstable();
         found
     }
@@ -181,11 +184,11 @@ mod tests {
         assert_eq!(below(&index, "a", 0), [4, 5]);
         assert_eq!(below(&index, "a", 4), [5]);
         assert_eq!(below(&index, "a.b", 0), [] as [u64; 0]);
-        let above = |at| index.find(&key(at)).above.map(|(depth, standing)| (depth, standing.seq));
+        let above = |at| find(&index, at).above.map(|(depth, standing)| (depth, standing.seq));
         assert_eq!(above("a.b.c"), Some((2, 5)));
         assert_eq!(above("a.x"), Some((1, 1)));
         assert_eq!(above("x"), None);
-        assert_eq!(index.find(&key("a")).newest_below(), Some(5));
+        assert_eq!(find(&index, "a").newest_below(), Some(5));
     }
 
     #[test]
@@ -195,10 +198,10 @@ mod tests {
         let (deep, top) = (commit("a.b.c.d", 3), commit("a", 4));
         index.undo(&key("a"), &top.0, top.1);
         assert_eq!(below(&index, "a", 0), [2, 3]);
-        assert_eq!(index.find(&key("a")).newest_below(), Some(3));
+        assert_eq!(find(&index, "a").newest_below(), Some(3));
         index.undo(&key("a.b.c.d"), &deep.0, deep.1);
         assert_eq!(below(&index, "a", 0), [2]);
-        assert!(index.find(&key("a.b.c")).node.is_none());
-        assert_eq!(index.find(&key("a")).newest_below(), Some(2));
+        assert!(find(&index, "a.b.c").node.is_none());
+        assert_eq!(find(&index, "a").newest_below(), Some(2));
     }
 }
