@@ -192,7 +192,7 @@ impl<'a> Apply<'a> {
 
     fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
         let entry = Arc::new(self.entry(update, content, overrules.into()));
-        let belows = (self.batch.mode == Mode::Atomic).then(|| self.meet.standing.belows(&content.key)).unwrap_or_default();
+        let belows = if self.batch.mode == Mode::Atomic { self.meet.standing.belows(&content.key) } else { Vec::new() };
         let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
         self.step(|| {
             let change = Change { key: content.key.clone(), state, belows, standing, local_seq_num: update.local_seq_num };

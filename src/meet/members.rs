@@ -15,7 +15,6 @@ use super::limits::MEMBERS_FEW;
 pub struct Members<V>(Kept<V>);
 
 #[derive(Clone, Debug)]
-#[expect(clippy::box_collection, reason = "most objects are small, and a value should be")]
 enum Kept<V> {
     /// In canonical order.
     Few(Box<[(Segment, V)]>),
