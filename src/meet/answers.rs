@@ -1,23 +1,26 @@
 //! Remembered answers: what a resend of an update is told.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
 
 use super::entry::Entry;
 use super::outcome::{Note, Remembered};
-use super::update::{Fingerprint, Writer};
+use super::update::{Fingerprint, Proposal, Writer};
 
 /// A short name for a writer within one meet's memory; never stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub(super) struct WriterId(u32);
+pub(super) struct WriterId(usize);
 
-/// Answers by writer and `localSeqNum`; finding one never depends on how many there are.
+/// Answers by writer and `localSeqNum`.
 #[derive(Debug, Default)]
 pub(super) struct Answers {
     /// By location, then by client, so that a look needs no [`Writer`] of its own.
     writers: HashMap<Box<str>, HashMap<Box<str>, WriterId>>,
-    next: WriterId,
-    by_number: HashMap<(WriterId, u64), Answer>,
+    /// The answers of each. In order, for a client counts: its next number lies beside its last one, and what it sends again lies
+    /// together. Hashed, each would lie in memory of its own that no cache holds.
+    by_number: Vec<BTreeMap<u64, Answer>>,
 }
 
 /// What was answered.
@@ -30,10 +33,17 @@ pub(super) enum Answer {
 }
 
 impl Answer {
-    pub(super) fn fingerprint(&self) -> Fingerprint {
-        match self {
-            Answer::Committed(entry) => entry.fingerprint(),
-            Answer::Noted { fingerprint, .. } => *fingerprint,
+    /// Whether this update was answered, and not another one under its number.
+    pub(super) fn is_of(&self, update: &Proposal) -> bool {
+        match (self, &update.content) {
+            (Answer::Committed(entry), Ok(content)) => {
+                let fields = &entry.fields;
+                let same_place = fields.op == update.op && *fields.update_key == *content.key.as_str();
+                same_place && fields.update_value.get() == content.text.get()
+            }
+            // What is committed can be read.
+            (Answer::Committed(_), Err(_)) => false,
+            (Answer::Noted { fingerprint, .. }, _) => *fingerprint == update.fingerprint(),
         }
     }
 }
@@ -49,29 +59,37 @@ impl Answers {
         if let Some(id) = self.writers.get(location_name).and_then(|clients| clients.get(client_id)) {
             return *id;
         }
-        let id = self.next;
-        self.next = WriterId(id.0.saturating_add(1));
+        let id = WriterId(self.by_number.len());
+        self.by_number.push(BTreeMap::new());
         self.writers.entry(location_name.into()).or_default().insert(client_id.into(), id);
         id
     }
 
     pub(super) fn get(&self, writer: WriterId, local_seq_num: u64) -> Option<&Answer> {
-        self.by_number.get(&(writer, local_seq_num))
+        self.by_number.get(writer.0)?.get(&local_seq_num)
     }
 
     pub(super) fn committed(&mut self, writer: WriterId, entry: &Arc<Entry>) {
         if let Some(number) = entry.fields.local_seq_num {
-            self.by_number.insert((writer, number), Answer::Committed(Arc::clone(entry)));
+            self.insert(writer, number, Answer::Committed(Arc::clone(entry)));
         }
     }
 
     pub(super) fn noted(&mut self, remembered: &Remembered) {
         let writer = self.writer(&remembered.writer);
         let answer = Answer::Noted { fingerprint: remembered.fingerprint, note: remembered.note.clone() };
-        self.by_number.insert((writer, remembered.local_seq_num), answer);
+        self.insert(writer, remembered.local_seq_num, answer);
+    }
+
+    fn insert(&mut self, writer: WriterId, local_seq_num: u64, answer: Answer) {
+        if let Some(numbers) = self.by_number.get_mut(writer.0) {
+            numbers.insert(local_seq_num, answer);
+        }
     }
 
     pub(super) fn forget(&mut self, writer: WriterId, local_seq_num: u64) {
-        self.by_number.remove(&(writer, local_seq_num));
+        if let Some(numbers) = self.by_number.get_mut(writer.0) {
+            numbers.remove(&local_seq_num);
+        }
     }
 }

@@ -28,6 +28,8 @@ enum Step {
 struct Change {
     key: Key,
     state: Undo,
+    /// What `belows` of the index said before it.
+    belows: Vec<u64>,
     standing: Replaced,
     local_seq_num: Option<u64>,
 }
@@ -117,9 +119,9 @@ impl<'a> Apply<'a> {
     fn take_back(&mut self, step: Step) {
         let number = match step {
             Step::Committed(change) => {
-                let Change { key, state, standing, local_seq_num } = *change;
+                let Change { key, state, belows, standing, local_seq_num } = *change;
                 self.meet.log.pop();
-                self.meet.standing.undo(&key, standing);
+                self.meet.standing.undo(&key, &belows, standing);
                 self.meet.state.undo(&key, state);
                 local_seq_num
             }
@@ -159,7 +161,7 @@ impl<'a> Apply<'a> {
     fn known(&self, place: Place, update: &Proposal) -> Option<Outcome> {
         let number = place.local_seq_num?;
         let answer = self.meet.answers.get(self.writer, number)?;
-        if answer.fingerprint() != update.fingerprint() {
+        if !answer.is_of(update) {
             let reason =
                 format!("localSeqNum {number} was used before for another key, value or op; give every change a number of its own");
             let refusal = Refusal { conflict: false, reason, code: UpdateCode::IdReuse, because: None };
@@ -191,9 +193,10 @@ impl<'a> Apply<'a> {
 
     fn commit(&mut self, place: Place, update: &Proposal, content: &Content, overrules: Vec<u64>) -> Outcome {
         let entry = Arc::new(self.entry(update, content, overrules.into()));
+        let belows = if self.batch.mode == Mode::Atomic { self.meet.standing.belows(&content.key) } else { Vec::new() };
         let (state, standing) = self.meet.commit(self.writer, &content.key, content.value.clone(), &entry);
         self.step(|| {
-            let change = Change { key: content.key.clone(), state, standing, local_seq_num: update.local_seq_num };
+            let change = Change { key: content.key.clone(), state, belows, standing, local_seq_num: update.local_seq_num };
             Step::Committed(Box::new(change))
         });
         let ack = Ack { overrules: entry.fields.overrules.clone(), ..place.ack(entry.seq()) };

@@ -7,7 +7,7 @@ use super::chain::ChainValue;
 use super::key::Key;
 use super::settings::PrivatePaths;
 use super::time::Timestamp;
-use super::update::{Fingerprint, Op, Writer};
+use super::update::{Op, Writer};
 use super::value::Value;
 use super::word::word;
 
@@ -81,11 +81,6 @@ impl Entry {
     /// Who made it.
     pub fn writer(&self) -> Writer {
         Writer { location_name: self.fields.location_name.clone(), client_id: self.fields.client_id.clone() }
-    }
-
-    /// What a resend of the same update would have.
-    pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint::new(&self.fields.update_key, self.fields.op, self.fields.update_value.get())
     }
 
     /// The entry as an editor sees it: its canonical text, and `previousValue` where it has one.

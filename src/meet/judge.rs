@@ -9,8 +9,8 @@ use super::answers::WriterId;
 use super::key::{Key, Segment};
 use super::outcome::UpdateCode;
 use super::settings::TieBreak;
-use super::standing::{Standing, StandingIndex};
-use super::state::{Obstacle, State};
+use super::standing::{Found, Standing, StandingIndex};
+use super::state::{Obstacle, State, step};
 use super::update::Op;
 use super::value::Value;
 
@@ -43,9 +43,6 @@ impl Incoming<'_> {
     }
 }
 
-/// The newest standing update at a key or above it, and the depth of its own key.
-type Above<'a> = (usize, &'a Standing);
-
 /// What becomes of it.
 #[derive(Debug, PartialEq)]
 pub(super) enum Verdict {
@@ -70,48 +67,29 @@ pub(super) enum Reason {
 
 impl Judge<'_> {
     pub(super) fn judge(&self, update: &Incoming) -> Verdict {
-        let above = self.standing.at_or_above(update.key);
-        removed_above(update, above)
-            .or_else(|| self.obstructed(update))
-            .or_else(|| self.presence(update, above))
-            .unwrap_or_else(|| self.priorities(update, above))
-    }
-
-    fn obstructed(&self, update: &Incoming) -> Option<Verdict> {
-        let obstacle = self.state.check(update.key, update.op).err()?;
-        let code = match obstacle {
-            Obstacle::NotAContainer { .. } => UpdateCode::NotAContainer,
-            Obstacle::OutOfRange { .. } => UpdateCode::OutOfRange,
-            Obstacle::ArrayElement { .. } => UpdateCode::ArrayElement,
-        };
-        Some(refused(code, None, Reason::Obstacle(obstacle)))
-    }
-
-    /// `create` wants nothing there, `remove` something.
-    fn presence(&self, update: &Incoming, above: Option<Above>) -> Option<Verdict> {
-        if update.op == Op::Set {
-            return None;
+        let (found, present) = self.look(update);
+        if let Some(verdict) = removed_above(update, found) {
+            return verdict;
         }
-        let present = self.state.get(update.key);
-        match (update.op, present) {
-            (Op::Create, Some(present)) => {
-                // There or above, or else what was put below it.
-                let number = above.map(|(_, standing)| standing.seq).or_else(|| self.standing.newest_below(update.key));
-                Some(match number {
-                    Some(number) if update.value == Some(present) => Verdict::Merged(number),
-                    _ => refused(UpdateCode::Exists, number, Reason::StandsAlready),
-                })
-            }
-            (Op::Remove, None) => Some(match above {
-                Some((depth, removal)) if removal.value.is_none() && depth == update.key.segments().len() => Verdict::Merged(removal.seq),
-                _ => refused(UpdateCode::Absent, None, Reason::NothingThere),
-            }),
-            _ => None,
+        match present {
+            Ok(present) => presence(update, present, found).unwrap_or_else(|| self.priorities(update, found)),
+            Err(obstacle) => obstructed(obstacle),
         }
     }
 
-    fn priorities(&self, update: &Incoming, above: Option<Above>) -> Verdict {
-        let conflicts = self.conflicts(update, above);
+    /// Who stands along the key, and what is there. Both trees are walked in step: where they are wider than a cache,
+    /// the processor then waits for both places at once.
+    fn look(&self, update: &Incoming) -> (Found<'_>, Result<Option<&Value>, Obstacle>) {
+        let (mut found, mut present) = (self.standing.top(), Ok(Some(self.state.root())));
+        for (depth, segment) in update.key.segments().iter().enumerate() {
+            found = found.step(segment, depth);
+            present = present.and_then(|place| step(place, update.key, depth, update.op));
+        }
+        (found, present)
+    }
+
+    fn priorities(&self, update: &Incoming, found: Found) -> Verdict {
+        let conflicts = conflicts(update, found);
         let Some(highest) = conflicts.iter().map(|conflict| conflict.with).max_by_key(|standing| (standing.priority, standing.seq)) else {
             return Verdict::Commit { overrules: Vec::new() };
         };
@@ -129,29 +107,11 @@ impl Judge<'_> {
         overrules.sort_unstable();
         Verdict::Commit { overrules }
     }
-
-    /// Unseen updates by others with which this one does not agree.
-    fn conflicts<'a>(&'a self, update: &'a Incoming, above: Option<Above<'a>>) -> Vec<Conflict<'a>> {
-        let mut conflicts = Vec::new();
-        if let Some((depth, with)) = above {
-            let below = &update.key.segments()[depth..];
-            if update.had_not_seen(with) && differ(value_at(with.value.as_ref(), below), update.value) {
-                conflicts.push(Conflict { with, wanted: update.value });
-            }
-        }
-        self.standing.below(update.key, update.after, &mut |below, with| {
-            let wanted = value_at(update.value, below);
-            if update.had_not_seen(with) && differ(with.value.as_ref(), wanted) {
-                conflicts.push(Conflict { with, wanted });
-            }
-        });
-        conflicts
-    }
 }
 
 /// Below a removed object nothing is set, and everything is removed already.
-fn removed_above(update: &Incoming, above: Option<Above>) -> Option<Verdict> {
-    let (depth, standing) = above?;
+fn removed_above(update: &Incoming, found: Found) -> Option<Verdict> {
+    let (depth, standing) = found.above?;
     if standing.value.is_some() || depth == update.key.segments().len() {
         return None;
     }
@@ -159,6 +119,52 @@ fn removed_above(update: &Incoming, above: Option<Above>) -> Option<Verdict> {
         Op::Remove => Verdict::Merged(standing.seq),
         Op::Set | Op::Create => refused(UpdateCode::Removed, Some(standing.seq), Reason::RemovedAbove),
     })
+}
+
+fn obstructed(obstacle: Obstacle) -> Verdict {
+    let code = match obstacle {
+        Obstacle::NotAContainer { .. } => UpdateCode::NotAContainer,
+        Obstacle::OutOfRange { .. } => UpdateCode::OutOfRange,
+        Obstacle::ArrayElement { .. } => UpdateCode::ArrayElement,
+    };
+    refused(code, None, Reason::Obstacle(obstacle))
+}
+
+/// `create` wants nothing there, `remove` something.
+fn presence(update: &Incoming, present: Option<&Value>, found: Found) -> Option<Verdict> {
+    match (update.op, present) {
+        (Op::Create, Some(present)) => {
+            // There or above, or else what was put below it.
+            let number = found.above.map(|(_, standing)| standing.seq).or_else(|| found.newest_below());
+            Some(match number {
+                Some(number) if update.value == Some(present) => Verdict::Merged(number),
+                _ => refused(UpdateCode::Exists, number, Reason::StandsAlready),
+            })
+        }
+        (Op::Remove, None) => Some(match found.above {
+            Some((depth, removal)) if removal.value.is_none() && depth == update.key.segments().len() => Verdict::Merged(removal.seq),
+            _ => refused(UpdateCode::Absent, None, Reason::NothingThere),
+        }),
+        _ => None,
+    }
+}
+
+/// Unseen updates by others with which this one does not agree.
+fn conflicts<'a>(update: &Incoming<'a>, found: Found<'a>) -> Vec<Conflict<'a>> {
+    let mut conflicts = Vec::new();
+    if let Some((depth, with)) = found.above {
+        let below = &update.key.segments()[depth..];
+        if update.had_not_seen(with) && differ(value_at(with.value.as_ref(), below), update.value) {
+            conflicts.push(Conflict { with, wanted: update.value });
+        }
+    }
+    found.below(update.after, &mut |below, with| {
+        let wanted = value_at(update.value, below);
+        if update.had_not_seen(with) && differ(with.value.as_ref(), wanted) {
+            conflicts.push(Conflict { with, wanted });
+        }
+    });
+    conflicts
 }
 
 /// A standing update that disagrees with the incoming one.

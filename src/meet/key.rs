@@ -7,6 +7,8 @@
 use std::cmp::Ordering;
 use std::fmt;
 
+use ecow::EcoString;
+
 use super::limits::{KEY_MAX_BYTES, KEY_MAX_SEGMENTS};
 use super::value::write_text;
 
@@ -15,9 +17,10 @@ pub const FORBIDDEN_NAME: &str = "__proto__";
 
 /// One step of a key, and the name of an object's member.
 ///
-/// Ordered by UTF-16 code units, which is the order of members in canonical JSON (RFC 8785).
+/// Ordered by UTF-16 code units, which is the order of members in canonical JSON (RFC 8785). Up to fifteen bytes stand
+/// in the segment itself, so that comparing it looks at no other memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Segment(Box<str>);
+pub struct Segment(EcoString);
 
 impl Segment {
     /// The text of the segment.
@@ -44,6 +47,10 @@ impl From<&str> for Segment {
 
 impl Ord for Segment {
     fn cmp(&self, other: &Self) -> Ordering {
+        // Who looks a name up comes to it at last, and then this is all.
+        if self == other {
+            return Ordering::Equal;
+        }
         let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
         let mut at = 0;
         while at < a.len() && at < b.len() && a[at] == b[at] {
@@ -69,8 +76,17 @@ fn is_index(text: &str) -> bool {
 
 /// Names are ASCII, so a byte tells: no part of another character is one of these.
 fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-')
+    NAME_BYTES[usize::from(byte)]
 }
+
+const NAME_BYTES: [bool; 256] = {
+    let (mut is_one, mut byte) = ([false; 256], 0_u8);
+    while byte < 128 {
+        is_one[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'$' | b'-');
+        byte += 1;
+    }
+    is_one
+};
 
 /// A key: at least one segment, with its canonical text.
 ///
@@ -85,7 +101,7 @@ fn is_name_byte(byte: u8) -> bool {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Key {
-    text: Box<str>,
+    text: String,
     segments: Box<[Segment]>,
 }
 
@@ -128,7 +144,7 @@ impl Key {
     /// # Errors
     /// See [`InvalidKey`].
     pub fn parse(text: &str) -> Result<Key, InvalidKey> {
-        let mut scanner = Scanner { text, at: 0 };
+        let mut scanner = Scanner::new(text);
         // As many as there can be: every segment but the first begins with one of the two.
         let beginnings = text.bytes().filter(|byte| matches!(byte, b'.' | b'[')).take(KEY_MAX_SEGMENTS).count();
         let mut segments = Vec::with_capacity(beginnings + 1);
@@ -138,19 +154,24 @@ impl Key {
             }
             segments.push(scanner.segment(segments.is_empty())?);
         }
-        Key::from_segments(segments)
+        if scanner.is_canonical { Key::checked(text.to_owned(), segments) } else { Key::from_segments(segments) }
     }
 
     fn from_segments(segments: Vec<Segment>) -> Result<Key, InvalidKey> {
+        let mut text = String::with_capacity(segments.iter().map(|segment| segment.as_str().len() + 2).sum());
+        segments.iter().for_each(|segment| write_segment(segment, &mut text));
+        Key::checked(text, segments)
+    }
+
+    /// From the canonical text and the segments that it names.
+    fn checked(text: String, segments: Vec<Segment>) -> Result<Key, InvalidKey> {
         if segments.iter().any(|segment| segment.as_str() == FORBIDDEN_NAME) {
             return Err(InvalidKey::Forbidden);
         }
-        let mut text = String::with_capacity(segments.iter().map(|segment| segment.as_str().len() + 2).sum());
-        segments.iter().for_each(|segment| write_segment(segment, &mut text));
         if text.len() > KEY_MAX_BYTES {
             return Err(InvalidKey::TooLong(text.len()));
         }
-        Ok(Key { text: text.into(), segments: segments.into() })
+        Ok(Key { text, segments: segments.into() })
     }
 
     /// The canonical form, as relayed.
@@ -206,11 +227,17 @@ fn write_segment(segment: &Segment, out: &mut String) {
 
 /// Reads segments one after another; patterns of private paths use it too.
 pub(super) struct Scanner<'a> {
-    pub(super) text: &'a str,
+    text: &'a str,
     pub(super) at: usize,
+    /// Whether all segments up to here are surely spelled as in the canonical form.
+    is_canonical: bool,
 }
 
 impl<'a> Scanner<'a> {
+    pub(super) fn new(text: &'a str) -> Scanner<'a> {
+        Scanner { text, at: 0, is_canonical: true }
+    }
+
     pub(super) fn rest(&self) -> &'a str {
         &self.text[self.at..]
     }
@@ -220,15 +247,14 @@ impl<'a> Scanner<'a> {
     }
 
     pub(super) fn segment(&mut self, first: bool) -> Result<Segment, InvalidKey> {
-        let rest = self.rest();
-        match rest.chars().next() {
+        match self.rest().bytes().next() {
             None if first => Err(InvalidKey::Empty),
-            Some('[') => self.bracket(),
-            Some('.') if !first => {
+            Some(b'[') => self.bracket().ok_or_else(|| InvalidKey::Bracket { position: self.position() }),
+            Some(b'.') if !first => {
                 self.at += 1;
                 self.name()
             }
-            Some(c) if first && u8::try_from(c).is_ok_and(is_name_byte) => self.name(),
+            Some(byte) if first && is_name_byte(byte) => self.name(),
             _ => Err(self.unexpected()),
         }
     }
@@ -245,26 +271,23 @@ impl<'a> Scanner<'a> {
             return Err(self.unexpected());
         }
         self.at += end;
+        self.is_canonical &= !is_index(&rest[..end]);
         Ok(Segment::from(&rest[..end]))
     }
 
-    fn bracket(&mut self) -> Result<Segment, InvalidKey> {
-        let wrong = InvalidKey::Bracket { position: self.position() };
+    /// `None`, and nothing is read, where it holds neither digits nor a JSON string.
+    fn bracket(&mut self) -> Option<Segment> {
         let inside = &self.rest()[1..];
-        let end = if inside.starts_with('"') { string_end(inside) } else { inside.find(']') }.ok_or(wrong.clone())?;
+        let is_text = inside.starts_with('"');
+        let end = if is_text { string_end(inside) } else { inside.bytes().position(|byte| !byte.is_ascii_digit()) }?;
         let text = &inside[..end];
-        if !inside[end..].starts_with(']') {
-            return Err(wrong);
+        if text.is_empty() || !inside[end..].starts_with(']') {
+            return None;
         }
+        let segment = if is_text { serde_json::from_str::<String>(text).ok()?.as_str().into() } else { text.into() };
+        self.is_canonical &= is_index(text);
         self.at += end + 2;
-        if text.starts_with('"') {
-            let text: String = serde_json::from_str(text).map_err(|_| wrong)?;
-            Ok(Segment::from(text.as_str()))
-        } else if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) {
-            Ok(Segment::from(text))
-        } else {
-            Err(wrong)
-        }
+        Some(segment)
     }
 }
 

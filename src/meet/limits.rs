@@ -56,6 +56,8 @@ pub const PATHS_MAX: usize = 64;
 pub const VIEW_KEYS_MAX: usize = 256;
 /// Longest life of a view key: ten years, so that sums of times cannot overflow.
 pub const VIEW_KEY_MAX_LIFE: Duration = Duration::from_secs(10 * 365 * 86_400);
+/// Members of an object up to which they are kept in order; above, they are hashed. What OpenLifter keeps of a lifter has 40.
+pub const MEMBERS_FEW: usize = 64;
 /// Clients that one meet can number (slots are handed out for its whole life).
 pub const CLIENTS_MAX: usize = 100_000;
 

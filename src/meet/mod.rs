@@ -12,6 +12,7 @@ mod judge;
 pub mod key;
 pub mod limits;
 pub mod log;
+pub mod members;
 pub mod name;
 pub mod outcome;
 mod redact;

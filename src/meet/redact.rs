@@ -34,7 +34,7 @@ impl PrivatePaths {
 fn remove(steps: &[Option<Segment>], value: &mut Value) {
     let Some((step, deeper)) = steps.split_first() else { return };
     match value {
-        Value::Object(members) if deeper.is_empty() => members.retain(|name, _| step.as_ref().is_some_and(|step| step != name)),
+        Value::Object(members) if deeper.is_empty() => members.retain(|name| step.as_ref().is_some_and(|step| step != name)),
         Value::Object(members) => match step {
             Some(name) => members.get_mut(name).into_iter().for_each(|member| remove(deeper, member)),
             None => members.values_mut().for_each(|member| remove(deeper, member)),

@@ -85,7 +85,7 @@ impl From<PrivatePaths> for Vec<String> {
 impl Pattern {
     fn parse(text: &str) -> Result<Pattern, InvalidKey> {
         const ANY: &str = "[*]";
-        let mut scanner = Scanner { text, at: 0 };
+        let mut scanner = Scanner::new(text);
         let mut steps = Vec::new();
         while !scanner.rest().is_empty() || steps.is_empty() {
             if scanner.rest().starts_with(ANY) {

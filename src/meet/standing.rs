@@ -4,12 +4,11 @@
 //! (wire contract, section 5). The index is a tree over segments, so finding what an update
 //! meets costs the length of its key plus what is new below it, never the length of the log.
 
-use std::collections::HashMap;
-
 use crate::mutant::{Mutant, planted};
 
 use super::answers::WriterId;
 use super::key::{Key, Segment};
+use super::members::Members;
 use super::value::Value;
 
 /// One update that stands.
@@ -33,45 +32,29 @@ struct Node {
     standing: Option<Standing>,
     /// The highest number that stands strictly below, so that a look for unseen ones can stop here.
     below: u64,
-    children: HashMap<Segment, Node>,
+    children: Members<Node>,
+}
+
+/// What stands along a key.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Found<'a> {
+    /// The newest update at the key or above it, with the depth of its own key.
+    pub(super) above: Option<(usize, &'a Standing)>,
+    /// The key's own place.
+    node: Option<&'a Node>,
 }
 
 /// What a commit replaced, so that it can be taken back.
 #[derive(Debug)]
 pub(super) struct Replaced {
-    /// What [`Node::below`] was on the way to the key, as far as there were nodes.
-    belows: Vec<u64>,
     /// What stood at the key and below it; `None` where there was no node.
     before: Option<Node>,
 }
 
 impl StandingIndex {
-    /// The newest update at `key` or above it, with the depth of its own key.
-    pub(super) fn at_or_above(&self, key: &Key) -> Option<(usize, &Standing)> {
-        // Whatever stands deeper is newer: committing above it would have replaced it.
-        let mut node = &self.root;
-        let mut newest = None;
-        for (depth, segment) in key.segments().iter().enumerate() {
-            match node.children.get(segment) {
-                Some(child) => node = child,
-                None => break,
-            }
-            newest = node.standing.as_ref().map(|standing| (depth + 1, standing)).or(newest);
-        }
-        newest
-    }
-
-    /// Calls `visit` with every update strictly below `key` numbered above `after`,
-    /// and with the segments that lead to it from there. In no particular order.
-    pub(super) fn below<'a>(&'a self, key: &Key, after: u64, visit: &mut impl FnMut(&[&Segment], &'a Standing)) {
-        if let Some(node) = self.node(key) {
-            node.below(after, &mut Vec::new(), visit);
-        }
-    }
-
-    /// The newest update strictly below `key`.
-    pub(super) fn newest_below(&self, key: &Key) -> Option<u64> {
-        self.node(key).map(|node| node.below).filter(|newest| *newest > 0)
+    /// Where a walk along a key starts.
+    pub(super) fn top(&self) -> Found<'_> {
+        Found { above: None, node: Some(&self.root) }
     }
 
     /// Lets `standing` stand at `key`, instead of all that stood there and below.
@@ -79,16 +62,24 @@ impl StandingIndex {
         let is_lost = planted(Mutant::TombstoneLost) && standing.value.is_none();
         let seq = standing.seq;
         let node = Node { standing: Some(standing).filter(|_| !is_lost), ..Node::default() };
-        let mut belows = Vec::with_capacity(key.segments().len());
-        let before = self.root.put(key.segments(), seq, node, &mut belows);
-        Replaced { belows, before }
+        Replaced { before: self.root.put(key.segments(), seq, node) }
+    }
+
+    /// [`Node::below`] on the way to `key`, as far as there are nodes: what [`StandingIndex::undo`] has to know of the time before.
+    pub(super) fn belows(&self, key: &Key) -> Vec<u64> {
+        let nodes = key.segments().iter().scan(Some(&self.root), |next, segment| {
+            let node = next.take()?;
+            *next = node.children.get(segment);
+            Some(node.below)
+        });
+        nodes.collect()
     }
 
     /// Takes back the newest commit, made at `key`.
-    pub(super) fn undo(&mut self, key: &Key, replaced: Replaced) {
-        let Replaced { belows, before } = replaced;
+    pub(super) fn undo(&mut self, key: &Key, belows: &[u64], replaced: Replaced) {
+        let before = replaced.before;
         let mut node = &mut self.root;
-        for (depth, (segment, below)) in key.segments().iter().zip(&belows).enumerate() {
+        for (depth, (segment, below)) in key.segments().iter().zip(belows).enumerate() {
             node.below = *below;
             if depth + 1 == belows.len() && before.is_none() {
                 node.children.remove(segment);
@@ -101,22 +92,40 @@ impl StandingIndex {
         }
         *node = before.unwrap_or_default();
     }
+}
 
-    fn node(&self, key: &Key) -> Option<&Node> {
-        key.segments().iter().try_fold(&self.root, |node, segment| node.children.get(segment))
+impl<'a> Found<'a> {
+    /// Goes on to a segment, which is at `depth`.
+    pub(super) fn step(self, segment: &Segment, depth: usize) -> Found<'a> {
+        let node = self.node.and_then(|node| node.children.get(segment));
+        // Whatever stands deeper is newer: committing above it would have replaced it.
+        let newer = node.and_then(|node| node.standing.as_ref()).map(|standing| (depth + 1, standing));
+        Found { above: newer.or(self.above), node }
+    }
+
+    /// Calls `visit` with every update strictly below the key numbered above `after`,
+    /// and with the segments that lead to it from there. In no particular order.
+    pub(super) fn below(&self, after: u64, visit: &mut impl FnMut(&[&Segment], &'a Standing)) {
+        if let Some(node) = self.node {
+            node.below(after, &mut Vec::new(), visit);
+        }
+    }
+
+    /// The newest update strictly below the key.
+    pub(super) fn newest_below(&self) -> Option<u64> {
+        self.node.map(|node| node.below).filter(|newest| *newest > 0)
     }
 }
 
 impl Node {
-    /// Puts a node of number `seq` at `path` below this one. Gives what was there, and notes what `below` was on the way.
-    fn put(&mut self, path: &[Segment], seq: u64, node: Node, belows: &mut Vec<u64>) -> Option<Node> {
+    /// Puts a node of number `seq` at `path` below this one. Gives what was there.
+    fn put(&mut self, path: &[Segment], seq: u64, node: Node) -> Option<Node> {
         let Some((segment, rest)) = path.split_first() else { return Some(std::mem::replace(self, node)) };
-        belows.push(std::mem::replace(&mut self.below, seq));
+        self.below = seq;
         if let Some(child) = self.children.get_mut(segment) {
-            return child.put(rest, seq, node, belows);
+            return child.put(rest, seq, node);
         }
-        let between =
-            |inner, segment: &Segment| Node { below: seq, children: HashMap::from([(segment.clone(), inner)]), ..Node::default() };
+        let between = |inner, segment: &Segment| Node { standing: None, below: seq, children: Members::one(segment.clone(), inner) };
         self.children.insert(segment.clone(), rest.iter().rev().fold(node, between));
         None
     }
@@ -158,9 +167,13 @@ mod tests {
         index
     }
 
+    fn find<'a>(index: &'a StandingIndex, at: &str) -> Found<'a> {
+        key(at).segments().iter().enumerate().fold(index.top(), |found, (depth, segment)| found.step(segment, depth))
+    }
+
     fn below(index: &StandingIndex, at: &str, after: u64) -> Vec<u64> {
         let mut found = Vec::new();
-        index.below(&key(at), after, &mut |_, standing| found.push(standing.seq));
+        find(index, at).below(after, &mut |_, standing| found.push(standing.seq));
         found.sort_unstable();
         found
     }
@@ -171,24 +184,24 @@ mod tests {
         assert_eq!(below(&index, "a", 0), [4, 5]);
         assert_eq!(below(&index, "a", 4), [5]);
         assert_eq!(below(&index, "a.b", 0), [] as [u64; 0]);
-        let above = |at| index.at_or_above(&key(at)).map(|(depth, standing)| (depth, standing.seq));
+        let above = |at| find(&index, at).above.map(|(depth, standing)| (depth, standing.seq));
         assert_eq!(above("a.b.c"), Some((2, 5)));
         assert_eq!(above("a.x"), Some((1, 1)));
         assert_eq!(above("x"), None);
-        assert_eq!(index.newest_below(&key("a")), Some(5));
+        assert_eq!(find(&index, "a").newest_below(), Some(5));
     }
 
     #[test]
     fn a_commit_can_be_taken_back() {
         let mut index = index(&["a", "a.b"]);
-        let deep = index.commit(&key("a.b.c.d"), standing(3));
-        let top = index.commit(&key("a"), standing(4));
-        index.undo(&key("a"), top);
+        let mut commit = |at, seq| (index.belows(&key(at)), index.commit(&key(at), standing(seq)));
+        let (deep, top) = (commit("a.b.c.d", 3), commit("a", 4));
+        index.undo(&key("a"), &top.0, top.1);
         assert_eq!(below(&index, "a", 0), [2, 3]);
-        assert_eq!(index.newest_below(&key("a")), Some(3));
-        index.undo(&key("a.b.c.d"), deep);
+        assert_eq!(find(&index, "a").newest_below(), Some(3));
+        index.undo(&key("a.b.c.d"), &deep.0, deep.1);
         assert_eq!(below(&index, "a", 0), [2]);
-        assert!(index.node(&key("a.b.c")).is_none());
-        assert_eq!(index.newest_below(&key("a")), Some(2));
+        assert!(find(&index, "a.b.c").node.is_none());
+        assert_eq!(find(&index, "a").newest_below(), Some(2));
     }
 }

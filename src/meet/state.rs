@@ -90,33 +90,12 @@ impl State {
         };
     }
 
-    /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing.
+    /// Whether `op` can apply at `key`: parents are objects, arrays long enough, or missing. Gives what stands there.
     ///
     /// # Errors
     /// What is in the way.
-    pub fn check(&self, key: &Key, op: Op) -> Result<(), Obstacle> {
-        let segments = key.segments();
-        let mut value = &self.0;
-        for (depth, segment) in segments.iter().enumerate() {
-            let at = || key_above(segments, depth);
-            let next = match value {
-                Value::Object(members) => members.get(segment),
-                Value::Array(_) if !segment.is_index() => return Err(Obstacle::NotAContainer { at: at(), holds: "an array" }),
-                Value::Array(_) if depth + 1 == segments.len() && op != Op::Set => {
-                    return Err(Obstacle::ArrayElement { at: at() });
-                }
-                Value::Array(items) => match segment.index() {
-                    Some(index) if index <= items.len() => items.get(index),
-                    _ => return Err(Obstacle::OutOfRange { at: at(), length: items.len() }),
-                },
-                scalar => return Err(Obstacle::NotAContainer { at: at(), holds: kind(scalar) }),
-            };
-            match next {
-                Some(next) => value = next,
-                None => break,
-            }
-        }
-        Ok(())
+    pub fn check(&self, key: &Key, op: Op) -> Result<Option<&Value>, Obstacle> {
+        (0..key.segments().len()).try_fold(Some(&self.0), |place, depth| step(place, key, depth, op))
     }
 
     /// Puts `value` at `key`; missing parents become objects. `check` must have passed.
@@ -148,6 +127,23 @@ impl State {
             }
             (None, _) => {}
         }
+    }
+}
+
+/// One step of [`State::check`]: from `place`, where the key's first `depth` segments lead, to what stands one segment deeper.
+pub(super) fn step<'a>(place: Option<&'a Value>, key: &Key, depth: usize, op: Op) -> Result<Option<&'a Value>, Obstacle> {
+    let segments = key.segments();
+    let (Some(value), Some(segment)) = (place, segments.get(depth)) else { return Ok(None) };
+    let at = || key_above(segments, depth);
+    match value {
+        Value::Object(members) => Ok(members.get(segment)),
+        Value::Array(_) if !segment.is_index() => Err(Obstacle::NotAContainer { at: at(), holds: "an array" }),
+        Value::Array(_) if depth + 1 == segments.len() && op != Op::Set => Err(Obstacle::ArrayElement { at: at() }),
+        Value::Array(items) => match segment.index() {
+            Some(index) if index <= items.len() => Ok(items.get(index)),
+            _ => Err(Obstacle::OutOfRange { at: at(), length: items.len() }),
+        },
+        scalar => Err(Obstacle::NotAContainer { at: at(), holds: kind(scalar) }),
     }
 }
 
@@ -191,7 +187,7 @@ fn insert(container: &mut Value, segment: &Segment, value: Value) {
 
 /// `value` inside one object per segment.
 fn nested(segments: &[Segment], value: Value) -> Value {
-    segments.iter().rev().fold(value, |inner, segment| Value::Object(Object::from([(segment.clone(), inner)])))
+    segments.iter().rev().fold(value, |inner, segment| Value::Object(Object::one(segment.clone(), inner)))
 }
 
 fn key_above(segments: &[Segment], depth: usize) -> String {
@@ -246,9 +242,10 @@ mod tests {
         assert!(check("a[99999999999999999999999]", Op::Set).unwrap_err().contains("0 to 2"));
         assert!(check("a[0]", Op::Remove).unwrap_err().contains("whole array"));
         assert!(check("a[2]", Op::Create).unwrap_err().contains("whole array"));
-        assert_eq!(check("a[2]", Op::Set), Ok(()));
-        assert_eq!(check("o.p.q.r", Op::Set), Ok(()));
-        assert_eq!(check("x.y", Op::Remove), Ok(()));
+        assert_eq!(check("a[2]", Op::Set), Ok(None));
+        assert_eq!(check("o.p.q.r", Op::Set), Ok(None));
+        assert_eq!(check("x.y", Op::Remove), Ok(None));
+        assert_eq!(check("a[1]", Op::Set), Ok(Some(&Value::Number(2.0))));
     }
 
     #[test]

@@ -1,8 +1,6 @@
-//! JSON values as the log keeps them: numbers are doubles, objects are in canonical order,
-//! and the text form is RFC 8785 (JSON Canonicalization Scheme).
+//! JSON values as the log keeps them: numbers are doubles, and the text form is RFC 8785 (JSON Canonicalization Scheme).
 
 use std::borrow::Borrow;
-use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
@@ -10,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::key::{FORBIDDEN_NAME, Segment};
 use super::limits::{NESTING_MAX, VALUE_MAX_BYTES};
+use super::members::Members;
 
 /// A JSON value. Two are equal when their canonical texts are.
 ///
@@ -37,8 +36,8 @@ pub enum Value {
     Object(Object),
 }
 
-/// The members of an object, in the order of RFC 8785.
-pub type Object = BTreeMap<Segment, Value>;
+/// The members of an object.
+pub type Object = Members<Value>;
 
 /// Why a text is no value that the log takes; the text says what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -114,7 +113,7 @@ impl Value {
             }
             Value::Object(members) => {
                 out.push('{');
-                separated(members, out, |(name, value), out| {
+                separated(members.in_order(), out, |(name, value), out| {
                     write_text(name.as_str(), out);
                     out.push(':');
                     value.write_canonical(out);
@@ -234,17 +233,15 @@ impl<'de> Visitor<'de> for Nested {
 
     fn visit_map<A: MapAccess<'de>>(self, mut input: A) -> Result<Value, A::Error> {
         let deeper = self.deeper()?;
-        let mut members = Object::new();
+        let mut members = Vec::new();
         while let Some(name) = input.next_key::<String>()? {
             if name == FORBIDDEN_NAME {
                 return Err(A::Error::custom(format!("no object may name {FORBIDDEN_NAME}")));
             }
-            let value = input.next_value_seed(deeper)?;
-            if members.insert(Segment::from(name.as_str()), value).is_some() {
-                return Err(A::Error::custom(format!("an object names {name:?} twice")));
-            }
+            members.push((Segment::from(name.as_str()), input.next_value_seed(deeper)?));
         }
-        Ok(Value::Object(members))
+        let members = Object::collect(members);
+        members.map(Value::Object).map_err(|name| A::Error::custom(format!("an object names {:?} twice", name.as_str())))
     }
 }
 

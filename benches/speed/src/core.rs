@@ -57,8 +57,8 @@ impl Bench {
 
     pub fn send(&mut self, number: u64, seen: Option<Cursor>) -> Decision {
         let value = RawValue::from_string(format!("{}", number % 400)).ok();
-        // Strides without common factors, so that neighbours in time are not neighbours in the tree.
-        let key = format!("registration.entries[{}].squatKg", (number * 7_919) % self.keys);
+        // Strides without common factors, so that neighbours in time are not neighbours in the tree. All keys are as long.
+        let key = format!("registration.entries[{}].squatKg", 100_000 + (number * 7_919) % self.keys);
         let client = format!("client-{}", (number * 104_729) % self.clients);
         let update = Proposal::read(&key, value.as_deref(), Op::Set, Some(number), seen);
         let writer = Writer { location_name: "platform 1".into(), client_id: client.into() };

@@ -186,8 +186,7 @@ impl Replica {
         if self.meet == Some(Status::Finished) {
             return Err(EditError::Finished);
         }
-        state.check(&edit.key, edit.op)?;
-        match (edit.op, state.get(&edit.key).is_some()) {
+        match (edit.op, state.check(&edit.key, edit.op)?.is_some()) {
             (Op::Create, true) => return Err(EditError::Exists(key())),
             (Op::Remove, false) => return Err(EditError::Absent(key())),
             _ => {}
