@@ -143,17 +143,23 @@ impl AnyBody<'_> {
 pub struct Encoder {
     sum: u32,
     lines: u64,
+    bytes: u64,
 }
 
 impl Encoder {
-    /// Goes on behind so many lines, the last of which has this sum.
-    pub fn after(lines: u64, sum: u32) -> Encoder {
-        Encoder { sum, lines }
+    /// Goes on behind so many lines of so many bytes, the last of which has this sum.
+    pub fn after(lines: u64, bytes: u64, sum: u32) -> Encoder {
+        Encoder { sum, lines, bytes }
     }
 
     /// How many lines there are.
     pub fn lines(&self) -> u64 {
         self.lines
+    }
+
+    /// Where the log ends.
+    pub fn end(&self) -> LogEnd {
+        LogEnd { bytes: self.bytes, sum: self.sum }
     }
 
     /// Appends the first line of a log.
@@ -182,7 +188,17 @@ impl Encoder {
         self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
         out.extend_from_slice(format!("{:08x}\"}}\n", self.sum).as_bytes());
+        self.bytes += (out.len() - start) as u64;
     }
+}
+
+/// Where a log ends: no line that is added, lost or changed leaves both as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEnd {
+    /// How long it is.
+    pub bytes: u64,
+    /// The sum of its last line, which tells of all lines before.
+    pub sum: u32,
 }
 
 /// A whole log, and where it goes on. It takes its place at once, so every line may say that those before it are durable.

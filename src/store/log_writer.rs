@@ -4,7 +4,7 @@ use std::io;
 
 use crate::meet::outcome::Record;
 
-use super::line::{Durable, Encoder};
+use super::line::{Durable, Encoder, LogEnd};
 use super::{Closed, Journal};
 
 /// The end of one log.
@@ -21,6 +21,11 @@ impl LogWriter {
     pub fn new(journal: Box<dyn Journal>, encoder: Encoder, head: u64) -> LogWriter {
         let durable = Durable { seq: head, lines: encoder.lines() };
         LogWriter { journal, encoder, durable, buffer: Vec::new(), failed: false }
+    }
+
+    /// Where the log ends. Only after an append that succeeded is it so on the disk.
+    pub fn end(&self) -> LogEnd {
+        self.encoder.end()
     }
 
     /// From now on every append fails.
