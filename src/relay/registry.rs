@@ -54,7 +54,11 @@ impl Unsound {
     /// What came of reading a meet.
     pub(super) fn note(&self, id: MeetId, is_sound: bool) {
         let mut meets = self.meets();
-        if is_sound { meets.remove(&id) } else { meets.insert(id) };
+        if is_sound {
+            meets.remove(&id)
+        } else {
+            meets.insert(id)
+        };
     }
 
     fn meets(&self) -> MutexGuard<'_, HashSet<MeetId>> {

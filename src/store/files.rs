@@ -15,7 +15,9 @@ use crate::meet::time::Timestamp;
 use crate::mutant::{Mutant, planted};
 
 use super::doubles::{Doubles, which_counts};
-use super::durable::{at, check_folder, check_plain, free_name, lock, make_folder, read_end, read_file, set_aside, sync_folder, write_file};
+use super::durable::{
+    at, check_folder, check_plain, free_name, lock, make_folder, read_end, read_file, set_aside, sync_folder, write_file,
+};
 use super::line::Header;
 use super::making::{settle_unfinished, supersede, unfinished, write_new};
 use super::scan::{Rest, scan_header};
