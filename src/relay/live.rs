@@ -30,7 +30,7 @@ use super::mending::Damaged;
 use super::orders::{Bring, Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
 use super::recovery::{Recovery, RecoveryFile, Superseded};
-use super::replay::{Tail, write};
+use super::replay::write;
 use super::resuming::Opened;
 use super::writer::Desk;
 
@@ -120,10 +120,8 @@ impl LiveMeet {
         let Shared { metrics, room } = shared;
         let Parts { id, opened, roster, finished_at, recovery, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
-        let (log, state) = match &opened {
-            Opened::Whole(replayed) => (replayed.meet.log().clone(), replayed.meet.state().clone()),
-            Opened::Resumed(resumed) => (resumed.log.clone(), resumed.state.clone()),
-        };
+        let (log, state, source) = opened.split();
+        let (is_sound, needed) = source.condition();
         let committed = Arc::new(Committed::new(log, state, private));
         if let Some(finished_at) = finished_at {
             committed.finish(finished_at);
@@ -138,10 +136,8 @@ impl LiveMeet {
         committed.set_recovering(recovery.is_some());
         let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
-        let tail = if let Opened::Whole(replayed) = &opened { Some(&replayed.tail) } else { None };
-        let is_sound = tail.is_none_or(|tail| matches!(tail, Tail::Sound(_)));
         let failed = Arc::new(AtomicBool::new(!is_sound));
-        let damaged = Arc::new(Damaged::new(tail.and_then(Tail::needed)));
+        let damaged = Arc::new(Damaged::new(needed));
         let desk = Desk {
             id,
             committed: Arc::clone(&committed),
@@ -162,7 +158,7 @@ impl LiveMeet {
             // A crash came in between.
             let _ = mailbox.try_send(Order::Settle);
         }
-        tokio::spawn(write(desk, opened, receiver));
+        tokio::spawn(write(desk, source, receiver));
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
         let roster = RwLock::new(roster);
@@ -435,6 +431,11 @@ impl LiveMeet {
             () = self.committed.until_whole() => Ok(()),
             () = self.ended.cancelled() => Err(Fault::Recovering),
         }
+    }
+
+    /// Waits until its writer takes no more orders.
+    pub(super) async fn retired(&self) {
+        self.mailbox.closed().await;
     }
 
     /// Takes the meet away from its readers, who are to come back.

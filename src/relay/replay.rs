@@ -23,7 +23,7 @@ use super::live::Parts;
 use super::mending::Mending;
 use super::orders::Order;
 use super::recovery::RecoveryFile;
-use super::resuming::Opened;
+use super::resuming::{Opened, Source};
 use super::writer::{Desk, Writer};
 
 /// A meet as its log tells it.
@@ -158,10 +158,10 @@ fn replay_record(meet: &mut Meet, record: StoredRecord) -> Result<Record, crate:
 }
 
 /// The task of a meet's writer. Orders wait while its log is being read.
-pub(super) async fn write(desk: Desk, opened: Opened, mut mailbox: mpsc::Receiver<Order>) {
-    let (replayed, is_resumed) = match opened {
-        Opened::Whole(replayed) => (replayed, false),
-        Opened::Resumed(resumed) => match resumed.whole.await {
+pub(super) async fn write(desk: Desk, source: Source, mut mailbox: mpsc::Receiver<Order>) {
+    let (replayed, is_resumed) = match source {
+        Source::Read(replayed) => (replayed, false),
+        Source::BeingRead(whole) => match whole.await {
             Ok(replayed) => (replayed, true),
             Err(_) => return desk.retire(Vec::new(), mailbox).await,
         },

@@ -23,23 +23,43 @@ use super::live::{LiveMeet, Parts};
 use super::orders::Order;
 use super::recovery::{RecoveryFile, Superseded};
 use super::registry::{Meets, Registry, Unsound};
-use super::replay::{Replayed, read_roster};
+use super::replay::{Replayed, Tail, read_roster};
 use super::writer::{Desk, Writer};
 
 /// How a meet was opened.
 pub(super) enum Opened {
     /// Its log was read.
     Whole(Box<Replayed>),
-    /// Its log is being read.
-    Resumed(Resumed),
+    /// Its checkpoint was, and the end of its log.
+    Resumed(Log, State, oneshot::Receiver<Box<Replayed>>),
 }
 
-/// A meet as its checkpoint tells it.
-pub(super) struct Resumed {
-    pub(super) log: Log,
-    pub(super) state: State,
-    /// The same as its log tells it; closed where that is something else.
-    pub(super) whole: oneshot::Receiver<Box<Replayed>>,
+/// Where a writer has its meet from.
+pub(super) enum Source {
+    /// It was read.
+    Read(Box<Replayed>),
+    /// It is being read. Closed where it is not what the checkpoint says.
+    BeingRead(oneshot::Receiver<Box<Replayed>>),
+}
+
+impl Opened {
+    /// What readers are shown, and what the writer goes by.
+    pub(super) fn split(self) -> (Log, State, Source) {
+        match self {
+            Opened::Whole(replayed) => (replayed.meet.log().clone(), replayed.meet.state().clone(), Source::Read(replayed)),
+            Opened::Resumed(log, state, whole) => (log, state, Source::BeingRead(whole)),
+        }
+    }
+}
+
+impl Source {
+    /// Whether the log goes on, or its end is not known yet; and the number that a damaged one must reach again.
+    pub(super) fn condition(&self) -> (bool, Option<u64>) {
+        match self {
+            Source::Read(replayed) => (matches!(replayed.tail, Tail::Sound(_)), replayed.tail.needed()),
+            Source::BeingRead(_) => (true, None),
+        }
+    }
 }
 
 /// Where the whole log goes once it is read.
@@ -71,7 +91,7 @@ fn resume_from(document: &[u8], id: MeetId, store: &Arc<dyn Store>, key: &Server
     let [auth, sessions] = [Document::Auth, Document::Sessions].map(|document| store.load(id, document));
     let roster = read_roster(id, &**store, &auth.ok()??, sessions.ok()?.as_deref()).ok()?;
     let (sender, whole) = oneshot::channel();
-    let opened = Opened::Resumed(Resumed { log, state: checkpoint.state, whole });
+    let opened = Opened::Resumed(log, checkpoint.state, whole);
     let (store, key, clock) = (Arc::clone(store), key.clone(), clock.clone());
     Some((Parts { id, opened, roster, finished_at, recovery, store, key, clock }, sender))
 }
@@ -100,14 +120,16 @@ pub(super) async fn read_whole(
         let _ = whole.send(replayed);
         return;
     }
+    if live.ended.is_cancelled() {
+        return;
+    }
     error!(meet = %id, "the log does not bear its checkpoint out: the meet is opened once more, by its log alone");
     if !may_pass {
         let discarded = live.with_documents(move |store| store.discard(id, Document::Checkpoint)).await;
         debug!(meet = %id, ?discarded, "the checkpoint goes");
     }
-    let retiring = live.retire();
     drop(whole);
-    let _ = retiring.await;
+    live.retired().await;
     let mut open = meets.lock().unwrap_or_else(PoisonError::into_inner);
     if open.get(&id).and_then(|slot| slot.get()).is_some_and(|standing| Arc::ptr_eq(standing, &live)) {
         open.remove(&id);

@@ -92,7 +92,7 @@ async fn change_places(maker: Maker, meets: Meets, standing: Option<Arc<LiveMeet
 
 impl LiveMeet {
     /// Stops what changes this meet. Everything that was acked before is durable, and nothing is afterwards.
-    pub(super) async fn retire(&self) -> Result<(), Fault> {
+    async fn retire(&self) -> Result<(), Fault> {
         let (reply, retired) = oneshot::channel();
         self.order(Order::Retire(reply))?;
         retired.await.map_err(|_| Fault::StorageFailed)

@@ -43,10 +43,13 @@ impl Registry {
 
     /// Opens a meet and waits until its whole log was read. Where that tells something else than its checkpoint, it is opened once more.
     async fn open_whole(&self, id: MeetId) -> Result<Option<Arc<LiveMeet>>, Fault> {
-        match self.open(id).await? {
-            Some(live) if live.reach(0).await.is_err() => self.open(id).await,
-            opened => Ok(opened),
+        for _ in 0..2 {
+            match self.open(id).await? {
+                Some(live) if live.reach(0).await.is_err() => {}
+                opened => return Ok(opened),
+            }
         }
+        Err(Fault::StorageFailed)
     }
 
     /// Whether a meet is sound, as far as opening it tells. One that is gone again is no fault.
