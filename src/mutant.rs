@@ -38,6 +38,8 @@ pub(crate) enum Mutant {
     NothingPrivate,
     /// After a crash a log is continued as the page cache shows it.
     DoubtIgnored,
+    /// A checkpoint is believed without its seal.
+    CheckpointUnsealed,
 }
 
 /// Whether this fault is planted: never, without the feature.

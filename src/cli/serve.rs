@@ -13,6 +13,7 @@ use tracing::{error, info, warn};
 use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
 use crate::http::{App, check_app_dir};
+use crate::meet::limits::CHECKPOINTS_GRACE;
 use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
@@ -86,6 +87,7 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
         let reload = Reload::new(args, config, Arc::clone(&app), tls.clone());
         run_server(config, &key_path, app, tls, reload, hangup).await
     });
+    let _ = runtime.block_on(async { tokio::time::timeout(CHECKPOINTS_GRACE, registry.rest()).await });
     let is_quiet = registry.is_quiet();
     // Whatever still runs has nothing that anyone was told of, but what it writes may be in doubt.
     runtime.shutdown_background();

@@ -54,7 +54,7 @@ pub(super) async fn stream(
 ) -> Answer {
     let request = Request::read(&headers, &params)?;
     let format = request.format;
-    let stream = EventStream::open(app, access, &request, format.into())?;
+    let stream = EventStream::open(app, access, &request, format.into()).await?;
     let is_taken = handover.is_some();
     let mut response = Response::new(match handover {
         Some(Extension(handover)) => handover.body(stream),
@@ -118,8 +118,11 @@ enum Wake {
 }
 
 impl EventStream {
-    pub(super) fn open(app: Arc<App>, access: Access, request: &Request, transport: Transport) -> Result<EventStream, Problem> {
+    pub(super) async fn open(app: Arc<App>, access: Access, request: &Request, transport: Transport) -> Result<EventStream, Problem> {
         let share = access.stream()?;
+        if let Start::After(cursor) = request.start {
+            access.live.reach(cursor.seq).await?;
+        }
         let audience = access.audience();
         let live = &access.live;
         let opening = Opening::new(&access, &audience, request);
@@ -245,7 +248,8 @@ impl EventStream {
             return Some(Wake::End(EndReason::Shutdown));
         }
         if self.access.grant.ended.is_cancelled() || live.ended.is_cancelled() {
-            return Some(Wake::End(EndReason::Revoked));
+            let is_back = live.is_opened_again() && !self.access.grant.ended.is_cancelled();
+            return Some(Wake::End(if is_back { EndReason::Shutdown } else { EndReason::Revoked }));
         }
         if self.due_at() <= Instant::now() {
             return Some(self.due());

@@ -53,7 +53,7 @@ pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> R
     let Sync { updates, after, wait, limit, mode, if_head } = request;
     let wait = body_wait(wait)?;
     let limit = page_limit(limit)?;
-    let mut follower = follow(&editor.access, after)?;
+    let mut follower = follow(&editor.access, after).await?;
     let mut waited = None;
     let (update_acks, updates_rejected) = if updates.is_empty() && if_head.is_none() {
         waited = long_poll(app, &editor.access, &mut follower, wait).await?;

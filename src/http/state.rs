@@ -25,7 +25,9 @@ use super::updates::{check, follow, long_poll};
 pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: HeaderMap, params: Params) -> Answer {
     let (path, wait, after) = (params.path()?, params.wait()?, params.cursor("after")?);
     if let Some(at) = params.cursor("at")? {
-        check(&access, at)?;
+        // The fold of an earlier state starts at the first entry.
+        access.live.reach(0).await?;
+        check(&access, at).await?;
         let position = access.live.committed.position(at.seq, &access.audience());
         if matches(&headers, &position) {
             return Ok(not_modified(&position));
@@ -40,7 +42,7 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
     };
     let mut waited = None;
     if let Some(known) = known {
-        let mut follower = follow(&access, known)?;
+        let mut follower = follow(&access, known).await?;
         waited = long_poll(&app, &access, &mut follower, wait).await?;
         if follower.is_at_head() {
             return Ok((waited.map(Extension), not_modified(&follower.position())).into_response());

@@ -24,7 +24,7 @@ use super::reply::{Answer, json_body, lost};
 pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
-    let mut follower = follow(&access, after)?;
+    let mut follower = follow(&access, after).await?;
     let waited = long_poll(&app, &access, &mut follower, wait).await?;
     Ok((waited.map(Extension), json_body(StatusCode::OK, follower.pulled(limit))).into_response())
 }
@@ -37,19 +37,20 @@ pub(super) async fn page(
     limit: usize,
     wait: Duration,
 ) -> Result<(Page, Option<Waited>), Problem> {
-    let mut follower = follow(access, after)?;
+    let mut follower = follow(access, after).await?;
     let waited = long_poll(app, access, &mut follower, wait).await?;
     Ok((follower.page(limit), waited))
 }
 
 /// Refuses a cursor that is none of this log.
-pub(super) fn check(access: &Access, cursor: Cursor) -> Result<(), Problem> {
+pub(super) async fn check(access: &Access, cursor: Cursor) -> Result<(), Problem> {
+    access.live.reach(cursor.seq).await?;
     access.live.committed.check(cursor).map_err(|error| lost(&access.live, error, &access.audience()))
 }
 
 /// A follower that goes on from a cursor of this log; its holder has everything up to there.
-pub(super) fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem> {
-    check(access, after)?;
+pub(super) async fn follow(access: &Access, after: Cursor) -> Result<Follower, Problem> {
+    check(access, after).await?;
     let live = &access.live;
     live.presence.saw(&access.grant.holder, Some(after.seq), live.now());
     Ok(Follower::new(Arc::clone(&live.committed), access.audience(), after.seq))

@@ -40,6 +40,11 @@ impl ServerKey {
         self.mac(&[b"liftrelay vouches for chain 0", meet.digits().as_bytes(), &start.0])
     }
 
+    /// Shows that this server made a checkpoint of a meet.
+    pub fn seal(&self, meet: MeetId, checkpoint: &[u8]) -> ChainValue {
+        ServerKey::new(self.derive("checkpoints")).mac(&[meet.digits().as_bytes(), checkpoint])
+    }
+
     /// `chain(n)` from `chain(n-1)` and the canonical text of entry n.
     pub fn chain_next(&self, previous: &ChainValue, entry: &str) -> ChainValue {
         self.mac(&[&previous.0, entry.as_bytes()])

@@ -188,6 +188,15 @@ pub const GROUP_MAX: usize = 256;
 pub const RENEW_EVERY: Duration = Duration::from_secs(2);
 /// Bytes that one append collects before it is synced.
 pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Entries from which on a closed meet leaves a checkpoint: reading a log of fewer takes no longer than reading one.
+pub const CHECKPOINT_MIN_ENTRIES: u64 = 1_000;
+/// Bytes of a checkpoint that is written and read: seventy times the state of the largest real meet.
+pub const CHECKPOINT_MAX_BYTES: usize = 16 * 1024 * 1024;
+/// Bytes at the end of a log that are read with its checkpoint: the last few hundred entries, for readers who were away for a moment.
+/// Whoever needs earlier ones waits until the whole log is read.
+pub const CHECKPOINT_TAIL_BYTES: u64 = 256 * 1024;
+/// Time that open meets get to leave their checkpoints when the server stops; one without is read whole at its next opening.
+pub const CHECKPOINTS_GRACE: Duration = Duration::from_secs(1);
 /// A meet that nobody touched for so long is closed; the next touch opens it again.
 pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
 /// Time between SIGTERM and the end of the process that open requests get.

@@ -62,6 +62,11 @@ impl Default for State {
 }
 
 impl State {
+    /// A tree that was a state before.
+    pub(crate) fn of(root: Object) -> State {
+        State(Value::Object(root))
+    }
+
     /// The whole tree.
     pub fn root(&self) -> &Value {
         &self.0

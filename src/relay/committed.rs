@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::meet::Meet;
 use crate::meet::chain::Cursor;
 use crate::meet::entry::Entry;
 use crate::meet::key::Key;
@@ -29,6 +30,8 @@ use super::pulled::{self, Asked, Pulled};
 pub struct Committed {
     view: RwLock<View>,
     head: watch::Sender<u64>,
+    /// Cancelled once the log is there from its first entry on.
+    whole: CancellationToken,
     private: Arc<PrivatePaths>,
     recovering: AtomicBool,
     finished_at: OnceLock<Timestamp>,
@@ -81,8 +84,38 @@ impl Committed {
     pub fn new(log: Log, state: State, private: PrivatePaths) -> Committed {
         let head = watch::Sender::new(log.head());
         let view = View { log, state, frames: Frames::default(), texts: [None, None], pulled: Pulled::default() };
-        let (recovering, finished_at, finished) = Default::default();
-        Committed { view: RwLock::new(view), head, private: Arc::new(private), recovering, finished_at, finished }
+        let (whole, recovering, finished_at, finished) = <(CancellationToken, _, _, _)>::default();
+        if view.log.first() == 0 {
+            whole.cancel();
+        }
+        Committed { view: RwLock::new(view), head, whole, private: Arc::new(private), recovering, finished_at, finished }
+    }
+
+    /// Whether a log that was read tells the same as this view of its end.
+    pub(super) fn is_of(&self, meet: &Meet) -> bool {
+        let view = self.view();
+        view.log.head() == meet.log().head() && view.log.head_chain() == meet.log().head_chain() && view.state == *meet.state()
+    }
+
+    /// The log is there from its first entry on.
+    pub(super) fn complete(&self, log: Log) {
+        self.view_mut().log = log;
+        self.whole.cancel();
+    }
+
+    /// Whether the log is there from its first entry on.
+    pub(super) fn is_whole(&self) -> bool {
+        self.whole.is_cancelled()
+    }
+
+    /// Waits until it is.
+    pub(super) async fn until_whole(&self) {
+        self.whole.cancelled().await;
+    }
+
+    /// Whether the log is there from behind a number on.
+    pub(super) fn has_from(&self, seq: u64) -> bool {
+        self.is_whole() || self.view().log.first() <= seq
     }
 
     /// Shows entries that have become durable, as one frame, and wakes all followers.

@@ -30,7 +30,8 @@ use super::mending::Damaged;
 use super::orders::{Bring, Finish, Order, Push, Restoration, Restore};
 use super::presence::Presence;
 use super::recovery::{Recovery, RecoveryFile, Superseded};
-use super::replay::{Replayed, Tail, write};
+use super::replay::write;
+use super::resuming::Opened;
 use super::writer::Desk;
 
 /// Why an open meet could not do what it should.
@@ -79,6 +80,8 @@ pub struct LiveMeet {
     adopted: AtomicU64,
     /// Cancelled when the meet is taken away from its readers.
     pub ended: CancellationToken,
+    /// Whether they find it again when they come back.
+    is_opened_again: AtomicBool,
     /// Moves when a grant has been ended before its time: one wake-up for whoever looks after many streams.
     pub revoked: watch::Sender<()>,
 }
@@ -86,7 +89,7 @@ pub struct LiveMeet {
 /// What an open meet is made of.
 pub(super) struct Parts {
     pub(super) id: MeetId,
-    pub(super) replayed: Replayed,
+    pub(super) opened: Opened,
     pub(super) roster: Roster,
     /// `None` for a meet that takes updates.
     pub(super) finished_at: Option<Timestamp>,
@@ -95,6 +98,13 @@ pub(super) struct Parts {
     pub(super) store: Arc<dyn Store>,
     pub(super) key: ServerKey,
     pub(super) clock: Clock,
+}
+
+impl Parts {
+    /// The number that a damaged log must reach again.
+    pub(super) fn needed(&self) -> Option<u64> {
+        if let Opened::Whole(replayed) = &self.opened { replayed.tail.needed() } else { None }
+    }
 }
 
 /// What all meets of a server have in common.
@@ -108,9 +118,11 @@ impl LiveMeet {
     /// Opens a meet and starts its writer, which stops when the last handle is dropped.
     pub(super) fn start(parts: Parts, shared: Shared) -> LiveMeet {
         let Shared { metrics, room } = shared;
-        let Parts { id, replayed: Replayed { meet, tail }, roster, finished_at, recovery, store, key, clock } = parts;
+        let Parts { id, opened, roster, finished_at, recovery, store, key, clock } = parts;
         let private = roster.auth().settings.private_paths.clone();
-        let committed = Arc::new(Committed::new(meet.log().clone(), meet.state().clone(), private));
+        let (log, state, source) = opened.split();
+        let (is_sound, needed) = source.condition();
+        let committed = Arc::new(Committed::new(log, state, private));
         if let Some(finished_at) = finished_at {
             committed.finish(finished_at);
         }
@@ -124,8 +136,8 @@ impl LiveMeet {
         committed.set_recovering(recovery.is_some());
         let adopted = AtomicU64::new(roster.auth().ticket_version);
         let documents = Arc::new(Semaphore::new(1));
-        let failed = Arc::new(AtomicBool::new(!matches!(tail, Tail::Sound(_))));
-        let damaged = Arc::new(Damaged::new(tail.needed()));
+        let failed = Arc::new(AtomicBool::new(!is_sound));
+        let damaged = Arc::new(Damaged::new(needed));
         let desk = Desk {
             id,
             committed: Arc::clone(&committed),
@@ -142,11 +154,11 @@ impl LiveMeet {
             room,
         };
         let (mailbox, receiver) = mpsc::channel(MAILBOX);
-        if is_vouched && desk.recovery.is_none() && finished_at.is_none() && matches!(tail, Tail::Sound(_)) {
+        if is_vouched && desk.recovery.is_none() && finished_at.is_none() && is_sound {
             // A crash came in between.
             let _ = mailbox.try_send(Order::Settle);
         }
-        tokio::spawn(write(desk, meet, tail, receiver));
+        tokio::spawn(write(desk, source, receiver));
         let touched = AtomicI64::new(clock.now().millis());
         let (presence, pending, ended) = Default::default();
         let roster = RwLock::new(roster);
@@ -171,6 +183,7 @@ impl LiveMeet {
             has_aside: AtomicBool::new(has_aside),
             adopted,
             ended,
+            is_opened_again: AtomicBool::new(false),
             revoked: watch::Sender::new(()),
         }
     }
@@ -402,6 +415,38 @@ impl LiveMeet {
     /// The meet's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Waits until the log is there from behind a number on; of a meet that came back from its checkpoint its beginning is still being
+    /// read. Whoever has a cursor asks this before anything else.
+    ///
+    /// # Errors
+    /// [`Fault::Recovering`] where the meet has to be opened once more.
+    pub async fn reach(&self, seq: u64) -> Result<(), Fault> {
+        if self.committed.has_from(seq) {
+            return Ok(());
+        }
+        tokio::select! {
+            biased;
+            () = self.committed.until_whole() => Ok(()),
+            () = self.ended.cancelled() => Err(Fault::Recovering),
+        }
+    }
+
+    /// Waits until its writer takes no more orders.
+    pub(super) async fn retired(&self) {
+        self.mailbox.closed().await;
+    }
+
+    /// Takes the meet away from its readers, who are to come back.
+    pub(super) fn end_for_now(&self) {
+        self.is_opened_again.store(true, Ordering::Release);
+        self.ended.cancel();
+    }
+
+    /// Whether readers from whom it was taken away find it again.
+    pub fn is_opened_again(&self) -> bool {
+        self.is_opened_again.load(Ordering::Acquire)
     }
 
     /// Whether anybody has come since it was opened; then the writer may keep something for them, as a log that comes in pages.

@@ -16,6 +16,7 @@ use super::clock::Clock;
 use super::live::{Fault, LiveMeet, Parts, Shared};
 use super::recovery::RecoveryFile;
 use super::replay::{Replayed, Tail};
+use super::resuming::Opened;
 
 /// What a meet is made of at its start.
 pub(super) struct Plan {
@@ -68,7 +69,7 @@ impl Maker {
         };
         let supersedes = recovery.as_ref().is_some_and(|file| file.superseded.is_some());
         let journal = if supersedes { store.supersede(id, &new)? } else { store.create(id, &new)? };
-        let replayed = Replayed { meet, tail: Tail::Sound(LogWriter::new(journal, encoder, 0)) };
-        Ok(Parts { id, replayed, roster, finished_at: None, recovery, store, key, clock })
+        let opened = Opened::Whole(Box::new(Replayed { meet, tail: Tail::Sound(LogWriter::new(journal, encoder, 0)) }));
+        Ok(Parts { id, opened, roster, finished_at: None, recovery, store, key, clock })
     }
 }

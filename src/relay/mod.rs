@@ -9,6 +9,7 @@
 //! Finishing a meet goes through the same mailbox, so that everything acked before is in the finished meet;
 //! so do the logs that clients hand back to a server that has lost some of its own.
 
+mod checkpoint;
 pub mod clock;
 mod collecting;
 pub mod committed;
@@ -26,6 +27,7 @@ pub mod recovery;
 pub mod registry;
 mod replay;
 mod restoring;
+mod resuming;
 mod superseding;
 pub mod survey;
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) enum Order {
     /// Nobody is waited for any longer: what was brought is applied.
     Settle,
     Carry(Carry),
+    /// The meet is to leave a checkpoint.
+    Rest(oneshot::Sender<()>),
     /// Another meet takes the place of this one: nothing is written any more.
     Retire(oneshot::Sender<()>),
 }
@@ -109,7 +111,7 @@ impl Order {
             Order::Restore(restore) => drop(restore.reply.send(Err(fault))),
             Order::Bring(bring) => drop(bring.reply.send(Err(fault))),
             Order::Carry(carry) => drop(carry.reply.send(Err(fault))),
-            Order::Settle | Order::Retire(_) => {}
+            Order::Settle | Order::Rest(_) | Order::Retire(_) => {}
         }
     }
 }

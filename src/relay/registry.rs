@@ -23,6 +23,7 @@ use super::live::{Fault, LiveMeet, Shared};
 use super::making::{Maker, Plan};
 use super::recovery::RecoveryFile;
 use super::replay::replay;
+use super::resuming::{read_whole, resume};
 
 /// Ids to try before giving up: with a million meets on disk each try fails once in a thousand.
 const ID_TRIES: usize = 20;
@@ -40,10 +41,29 @@ pub struct Registry {
     meets: Meets,
     /// One meet at a time gives way to a proven one.
     pub(super) superseding: Arc<tokio::sync::Mutex<()>>,
-    /// Meets that were damaged, or could not be opened, when they were last read.
-    unsound: Arc<Mutex<HashSet<MeetId>>>,
+    unsound: Unsound,
     /// When the store was last probed, and what came of it.
     probed: Arc<Mutex<Option<(Instant, bool)>>>,
+}
+
+/// Meets that were damaged, or could not be opened, when they were last read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unsound(Arc<Mutex<HashSet<MeetId>>>);
+
+impl Unsound {
+    /// What came of reading a meet.
+    pub(super) fn note(&self, id: MeetId, is_sound: bool) {
+        let mut meets = self.meets();
+        if is_sound {
+            meets.remove(&id)
+        } else {
+            meets.insert(id)
+        };
+    }
+
+    fn meets(&self) -> MutexGuard<'_, HashSet<MeetId>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A meet that is open or being opened.
@@ -73,7 +93,7 @@ impl Registry {
             shared: Shared::default(),
             meets: Arc::default(),
             superseding: Arc::default(),
-            unsound: Arc::default(),
+            unsound: Unsound::default(),
             probed: Arc::default(),
         }
     }
@@ -210,9 +230,9 @@ impl Registry {
     /// not let another one open the same log beside it.
     async fn start_opening(&self, id: MeetId, slot: Arc<Slot>) -> Result<Option<Arc<LiveMeet>>, Fault> {
         let (store, key, clock) = (Arc::clone(&self.store), self.key.clone(), self.clock.clone());
-        let (shared, unsound) = (self.shared.clone(), Arc::clone(&self.unsound));
+        let (shared, unsound, meets) = (self.shared.clone(), self.unsound.clone(), self.all());
         let opening = tokio::spawn(async move {
-            let opened = slot.get_or_try_init(|| read(id, store, key, clock, shared, &unsound)).await;
+            let opened = slot.get_or_try_init(|| read(id, store, key, clock, shared, unsound, meets)).await;
             match opened {
                 Ok(live) => Ok(Some(Arc::clone(live))),
                 Err(None) => Ok(None),
@@ -257,7 +277,7 @@ impl Registry {
         let removed = tokio::task::spawn_blocking(move || store.remove(id)).await.map_err(|_| Fault::Internal)?;
         // Somebody may have opened it once more meanwhile.
         self.take_away(id);
-        self.unsound().remove(&id);
+        self.unsound.meets().remove(&id);
         removed.map_err(|error| {
             warn!(meet = %id, %error, "the meet could not be deleted");
             Fault::StorageFailed
@@ -307,9 +327,9 @@ impl Registry {
     /// How the open meets are at this moment.
     pub fn overview(&self) -> Overview {
         // Collected first, so that nobody who opens a meet waits for a look at all of them.
-        let open: Vec<_> = self.meets().values().filter_map(|slot| slot.get().cloned()).collect();
+        let open = self.open_now();
         let is_mended = |id: &&MeetId| open.iter().any(|live| live.id == **id && live.needed().is_none());
-        let unsound = self.unsound();
+        let unsound = self.unsound.meets();
         Overview {
             open: open.len(),
             failed: open.iter().filter(|live| live.has_failed() && live.needed().is_none()).count(),
@@ -318,8 +338,8 @@ impl Registry {
         }
     }
 
-    fn unsound(&self) -> MutexGuard<'_, HashSet<MeetId>> {
-        self.unsound.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn open_now(&self) -> Vec<Arc<LiveMeet>> {
+        self.meets().values().filter_map(|slot| slot.get().cloned()).collect()
     }
 
     /// The open meets, for what must end though nobody waits for it any more.
@@ -332,35 +352,43 @@ impl Registry {
     }
 }
 
-/// Reads and replays a meet. An error of `None` means that there is no such meet.
+/// Reads a meet: by its checkpoint, with its log behind it, or by its log. An error of `None` means that there is no such meet.
 async fn read(
     id: MeetId,
     store: Arc<dyn Store>,
     key: ServerKey,
     clock: Clock,
     shared: Shared,
-    unsound: &Mutex<HashSet<MeetId>>,
+    unsound: Unsound,
+    meets: Meets,
 ) -> Result<Arc<LiveMeet>, Option<Fault>> {
-    let read = tokio::task::spawn_blocking(move || replay(id, store, key, clock)).await;
-    let is_sound = match &read {
-        Ok(Ok(parts)) => parts.as_ref().is_none_or(|parts| parts.replayed.tail.needed().is_none()),
-        Ok(Err(error)) => error.may_pass(),
-        Err(_) => true,
+    let reading = {
+        let (store, key, clock) = (Arc::clone(&store), key.clone(), clock.clone());
+        move || replay(id, store, key, clock)
     };
-    let mut unsound = unsound.lock().unwrap_or_else(PoisonError::into_inner);
-    if is_sound {
-        unsound.remove(&id)
-    } else {
-        unsound.insert(id)
-    };
-    drop(unsound);
-    match read {
-        Ok(Ok(Some(parts))) => Ok(Arc::new(LiveMeet::start(parts, shared))),
-        Ok(Ok(None)) => Err(None),
-        Ok(Err(error)) => {
+    let opened = tokio::task::spawn_blocking(move || match resume(id, &store, &key, &clock) {
+        Some((parts, whole)) => Ok(Some((parts, Some(whole)))),
+        None => replay(id, store, key, clock).map(|parts| parts.map(|parts| (parts, None))),
+    });
+    let opened = opened.await.map_err(|_| Some(Fault::Internal))?;
+    match opened {
+        Ok(Some((parts, whole))) => {
+            let needed = parts.needed();
+            let live = Arc::new(LiveMeet::start(parts, shared));
+            match whole {
+                Some(whole) => drop(tokio::spawn(read_whole(Arc::clone(&live), whole, meets, unsound, reading))),
+                None => unsound.note(id, needed.is_none()),
+            }
+            Ok(live)
+        }
+        Ok(None) => {
+            unsound.note(id, true);
+            Err(None)
+        }
+        Err(error) => {
             error!(meet = %id, %error, "the meet cannot be opened");
+            unsound.note(id, error.may_pass());
             Err(Some(Fault::StorageFailed))
         }
-        Err(_) => Err(Some(Fault::Internal)),
     }
 }

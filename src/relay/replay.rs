@@ -1,6 +1,7 @@
 //! Stored meets back to life.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::mpsc;
 use tracing::{error, info};
@@ -22,6 +23,7 @@ use super::live::Parts;
 use super::mending::Mending;
 use super::orders::Order;
 use super::recovery::RecoveryFile;
+use super::resuming::{Opened, Source};
 use super::writer::{Desk, Writer};
 
 /// A meet as its log tells it.
@@ -64,7 +66,8 @@ pub(super) fn replay(id: MeetId, store: Arc<dyn Store>, key: ServerKey, clock: C
     }
     let recovery = RecoveryFile::load(&*store, id)?;
     info!(meet = %id, entries = replayed.meet.log().head(), finished = finished_at.is_some(), "meet opened");
-    Ok(Some(Parts { id, replayed, roster, finished_at, recovery, store, key, clock }))
+    let opened = Opened::Whole(Box::new(replayed));
+    Ok(Some(Parts { id, opened, roster, finished_at, recovery, store, key, clock }))
 }
 
 fn with_log(id: MeetId, stored: StoredMeet, store: &dyn Store, key: &ServerKey) -> Result<(Replayed, Roster, Stage), StoreError> {
@@ -94,7 +97,7 @@ fn headless(id: MeetId, store: &dyn Store, key: &ServerKey, problem: &str, had: 
 }
 
 /// Sessions that cannot be read are as good as none: everybody joins again.
-fn read_roster(id: MeetId, store: &dyn Store, auth: &[u8], sessions: Option<&[u8]>) -> Result<Roster, StoreError> {
+pub(super) fn read_roster(id: MeetId, store: &dyn Store, auth: &[u8], sessions: Option<&[u8]>) -> Result<Roster, StoreError> {
     let error = match Roster::read(auth, sessions) {
         Ok(roster) => return Ok(roster),
         Err(error) => error,
@@ -154,10 +157,19 @@ fn replay_record(meet: &mut Meet, record: StoredRecord) -> Result<Record, crate:
     }
 }
 
-/// The task of a meet's writer.
-pub(super) async fn write(desk: Desk, meet: Meet, tail: Tail, mut mailbox: mpsc::Receiver<Order>) {
+/// The task of a meet's writer. Orders wait while its log is being read.
+pub(super) async fn write(desk: Desk, source: Source, mut mailbox: mpsc::Receiver<Order>) {
+    let (replayed, is_resumed) = match source {
+        Source::Read(replayed) => (replayed, false),
+        Source::BeingRead(whole) => match whole.await {
+            Ok(replayed) => (replayed, true),
+            Err(_) => return desk.retire(Vec::new(), mailbox).await,
+        },
+    };
+    let Replayed { meet, tail } = *replayed;
+    desk.failed.store(!matches!(tail, Tail::Sound(_)), Ordering::Release);
     let writer = match tail {
-        Tail::Sound(log) => Writer::new(meet, log, desk),
+        Tail::Sound(log) => Writer { rested_at: is_resumed.then_some(log.end()), ..Writer::new(meet, log, desk) },
         Tail::Damaged(mending) => {
             let log = LogWriter::new(Box::new(Closed), Encoder::default(), meet.log().head());
             Writer { mending: Some(mending), ..Writer::new(meet, log, desk) }

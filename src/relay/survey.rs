@@ -1,10 +1,13 @@
 //! A look at every meet, so that a damaged one is named before anybody needs it.
 
+use std::sync::Arc;
+
 use tracing::{error, info};
 
 use crate::meet::id::MeetId;
 use crate::store::Stage;
 
+use super::live::{Fault, LiveMeet};
 use super::registry::Registry;
 
 /// What a look at all meets found.
@@ -38,9 +41,20 @@ impl Registry {
         survey
     }
 
+    /// Opens a meet and waits until its whole log was read. Where that tells something else than its checkpoint, it is opened once more.
+    async fn open_whole(&self, id: MeetId) -> Result<Option<Arc<LiveMeet>>, Fault> {
+        for _ in 0..2 {
+            match self.open(id).await? {
+                Some(live) if live.reach(0).await.is_err() => {}
+                opened => return Ok(opened),
+            }
+        }
+        Err(Fault::StorageFailed)
+    }
+
     /// Whether a meet is sound, as far as opening it tells. One that is gone again is no fault.
     async fn look_at(&self, id: MeetId) -> bool {
-        let is_sound = match self.open(id).await {
+        let is_sound = match self.open_whole(id).await {
             Ok(live) => live.is_none_or(|live| live.needed().is_none()),
             Err(_) => false,
         };

@@ -1,5 +1,8 @@
 //! The writer and the registry over a store that can be told to wait and to fail.
 
+mod checkpoints;
+#[path = "../../tests/shared/dice.rs"]
+mod dice;
 mod disk;
 mod failures;
 mod finishing;

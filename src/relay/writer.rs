@@ -15,6 +15,7 @@ use crate::meet::settings::TieBreak;
 use crate::meet::time::Timestamp;
 use crate::meet::update;
 use crate::metrics::Metrics;
+use crate::store::line::LogEnd;
 use crate::store::log_writer::LogWriter;
 use crate::store::{Store, StoreError};
 use crate::wire::audience::Audience;
@@ -39,6 +40,8 @@ pub(super) struct Writer {
     /// Of a damaged log.
     pub(super) mending: Option<Mending>,
     pub(super) collecting: Collection,
+    /// Where the log ended when the meet last left a checkpoint.
+    pub(super) rested_at: Option<LogEnd>,
     pub(super) desk: Desk,
 }
 
@@ -67,7 +70,7 @@ pub(super) struct Desk {
 impl Writer {
     pub(super) fn new(meet: Meet, log: LogWriter, desk: Desk) -> Writer {
         let collecting = Collection::new(Arc::clone(&desk.room));
-        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting, desk }
+        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting, rested_at: None, desk }
     }
 
     /// All that waits is applied, goes into one append, is shown, is answered.
@@ -92,6 +95,7 @@ impl Writer {
                 };
             }
         }
+        self.rest().await;
     }
 
     /// Carries out the next order, where it is one that shares no append with others. `None` when the disk failed.
@@ -104,6 +108,11 @@ impl Writer {
             Order::Bring(bring) => self.bring(bring).await,
             Order::Settle => self.settle().await,
             Order::Carry(carry) => self.carry(carry).await,
+            Order::Rest(reply) => {
+                let rested = self.rest().await;
+                let _ = reply.send(());
+                rested
+            }
             Order::Finish(finish) => {
                 self.finish(finish).await;
                 Some(self)

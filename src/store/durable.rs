@@ -1,7 +1,7 @@
 //! Files that appear whole and stay: written aside, synced, renamed. Folders 0700, files 0600, whatever the umask.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -49,6 +49,20 @@ pub(crate) fn replace_file(path: &Path, content: &[u8], fsync: Fsync) -> Result<
 pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     check_plain(path)?;
     fs::read(path)
+}
+
+/// Reads a plain file that ends at byte `upto`, from byte `from` on; `None` where it ends elsewhere.
+pub(super) fn read_end(path: &Path, from: u64, upto: u64) -> io::Result<Option<Vec<u8>>> {
+    check_plain(path)?;
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() != upto {
+        return Ok(None);
+    }
+    file.seek(SeekFrom::Start(from))?;
+    let mut end = Vec::new();
+    // One byte more would show that somebody writes to it.
+    file.take(upto.saturating_sub(from) + 1).read_to_end(&mut end)?;
+    Ok(Some(end).filter(|end| end.len() as u64 == upto.saturating_sub(from)))
 }
 
 /// Refuses whatever is no plain file, by its own name rather than what a link leads to.

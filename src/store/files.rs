@@ -15,7 +15,9 @@ use crate::meet::time::Timestamp;
 use crate::mutant::{Mutant, planted};
 
 use super::doubles::{Doubles, which_counts};
-use super::durable::{at, check_folder, check_plain, free_name, lock, make_folder, read_file, set_aside, sync_folder, write_file};
+use super::durable::{
+    at, check_folder, check_plain, free_name, lock, make_folder, read_end, read_file, set_aside, sync_folder, write_file,
+};
 use super::line::Header;
 use super::making::{settle_unfinished, supersede, unfinished, write_new};
 use super::scan::{Rest, scan_header};
@@ -229,6 +231,17 @@ impl Store for FileStore {
         let auth = read_if_there(&file_of(&folder, Document::Auth))?.unwrap_or_default();
         let sessions = read_if_there(&file_of(&folder, Document::Sessions))?;
         Ok(Some(StoredMeet { scan, stage, journal, auth, sessions }))
+    }
+
+    fn log_end(&self, id: MeetId, from: u64, upto: u64) -> Result<Option<(Stage, Vec<u8>)>, StoreError> {
+        let Some((stage, folder)) = self.folder(id).filter(|_| !self.unclean.is_in_doubt(id)) else { return Ok(None) };
+        let log = folder.join(LOG_FILE);
+        let read = || {
+            check_folder(&folder)?;
+            read_end(&log, from, upto)
+        };
+        let end = read().map_err(at("reading the end of", &log))?;
+        Ok(end.filter(|_| self.check_is_once(id).is_ok()).map(|end| (stage, end)))
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {

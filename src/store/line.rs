@@ -127,17 +127,23 @@ impl AnyBody<'_> {
 pub struct Encoder {
     sum: u32,
     lines: u64,
+    bytes: u64,
 }
 
 impl Encoder {
-    /// Goes on behind so many lines, the last of which has this sum.
-    pub fn after(lines: u64, sum: u32) -> Encoder {
-        Encoder { sum, lines }
+    /// Goes on behind so many lines of so many bytes, the last of which has this sum.
+    pub fn after(lines: u64, bytes: u64, sum: u32) -> Encoder {
+        Encoder { sum, lines, bytes }
     }
 
     /// How many lines there are.
     pub fn lines(&self) -> u64 {
         self.lines
+    }
+
+    /// Where the log ends.
+    pub fn end(&self) -> LogEnd {
+        LogEnd { bytes: self.bytes, sum: self.sum }
     }
 
     /// Appends the first line of a log.
@@ -163,7 +169,7 @@ impl Encoder {
         number(b",\"durableLines\":", durable.lines, out);
         out.extend_from_slice(b",\"entry\":");
         out.extend_from_slice(entry.text.get().as_bytes());
-        self.end(start, out);
+        self.end_line(start, out);
     }
 
     #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
@@ -171,17 +177,27 @@ impl Encoder {
         let start = out.len();
         serde_json::to_writer(&mut *out, body).expect("plain members");
         out.pop();
-        self.end(start, out);
+        self.end_line(start, out);
     }
 
     /// Ends the line that starts there, its closing brace aside.
-    fn end(&mut self, start: usize, out: &mut Vec<u8>) {
+    fn end_line(&mut self, start: usize, out: &mut Vec<u8>) {
         self.sum = sum(self.sum, &out[start..]);
         self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
         out.extend(self.sum.to_be_bytes().iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit));
         out.extend_from_slice(b"\"}\n");
+        self.bytes += (out.len() - start) as u64;
     }
+}
+
+/// Where a log ends: no line that is added, lost or changed leaves both as they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEnd {
+    /// How long it is.
+    pub bytes: u64,
+    /// The sum of its last line, which tells of all lines before.
+    pub sum: u32,
 }
 
 /// A whole log, and where it goes on. It takes its place at once, so every line may say that those before it are durable.

@@ -4,7 +4,7 @@ use std::io;
 
 use crate::meet::outcome::Record;
 
-use super::line::{Durable, Encoder};
+use super::line::{Durable, Encoder, LogEnd};
 use super::{Closed, Journal};
 
 /// The end of one log.
@@ -27,6 +27,11 @@ impl LogWriter {
     #[must_use]
     pub fn take(&mut self) -> LogWriter {
         std::mem::replace(self, LogWriter::new(Box::new(Closed), Encoder::default(), 0))
+    }
+
+    /// Where the log ends. Only after an append that succeeded is it so on the disk.
+    pub fn end(&self) -> LogEnd {
+        self.encoder.end()
     }
 
     /// From now on every append fails.

@@ -159,6 +159,13 @@ impl Store for MemoryStore {
         Ok(Some(StoredMeet { scan, stage: files.stage, journal, auth, sessions: document(Document::Sessions) }))
     }
 
+    fn log_end(&self, id: MeetId, from: u64, upto: u64) -> Result<Option<(Stage, Vec<u8>)>, StoreError> {
+        let disk = self.disk();
+        let files = disk.meets.get(&id).filter(|files| files.log.len() as u64 == upto);
+        let end = |files: &StoredFiles| Some((files.stage, files.log.get(usize::try_from(from).ok()?..)?.to_vec()));
+        Ok(files.and_then(end))
+    }
+
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
         let mut disk = self.disk();
         disk.check("renewing a log")?;

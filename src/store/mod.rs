@@ -17,6 +17,7 @@ pub(crate) mod durable;
 mod exact;
 pub mod files;
 pub mod line;
+pub mod log_end;
 pub mod log_writer;
 mod making;
 pub mod memory;
@@ -54,6 +55,13 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreError::Io`] where it cannot be read, [`StoreError::Unreadable`] where it makes no sense.
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError>;
+
+    /// The log of a meet from byte `from` on, for who knows what stands before; `None` where it does not end at byte `upto`, or
+    /// where what it shows may not be on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`]
+    fn log_end(&self, id: MeetId, from: u64, upto: u64) -> Result<Option<(Stage, Vec<u8>)>, StoreError>;
 
     /// After a failed append: puts the sound part of the log into a new file, which takes the
     /// place of the old one. What the page cache showed and the disk had lost is durable then.
@@ -190,6 +198,8 @@ pub enum Document {
     Sessions,
     /// When and by whom the meet was finished. It decides nothing: the stage does.
     Finish,
+    /// What the log came to when the meet was last closed. It is believed only for the log that it names, and can be done without.
+    Checkpoint,
     /// When the meet was made anew from what clients had, and whether that is over.
     Recovery,
     /// The log of the meet whose place this one took.
@@ -209,6 +219,7 @@ impl Document {
             Document::Auth => "auth.json".into(),
             Document::Sessions => "sessions.json".into(),
             Document::Finish => "finished.json".into(),
+            Document::Checkpoint => "checkpoint.json".into(),
             Document::Recovery => "recovery.json".into(),
             Document::SupersededLog => "superseded/updates.json.log".into(),
             Document::SupersededAuth => "superseded/auth.json".into(),

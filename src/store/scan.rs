@@ -120,13 +120,8 @@ pub enum BadHeader {
 pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
     let mut lines = Lines { bytes, at: 0 };
     let (header, sum) = read_header(lines.next())?;
-    let mut reader = Reader {
-        records: Vec::new(),
-        sum,
-        seq: 0,
-        whole: Mark { records: 0, bytes: lines.at, end: Encoder::after(1, sum) },
-        durable: Durable::default(),
-    };
+    let mut reader = Reader::behind(0, sum);
+    reader.mark(lines.at, 1);
     let mut line_number = 1;
     let mut bad = None;
     let mut had = Had::default();
@@ -202,15 +197,15 @@ struct AnyVersion {
 }
 
 #[derive(Clone, Copy)]
-struct Line<'a> {
-    text: &'a [u8],
+pub(super) struct Line<'a> {
+    pub(super) text: &'a [u8],
     /// Whether a line feed ended it.
     ended: bool,
 }
 
-struct Lines<'a> {
-    bytes: &'a [u8],
-    at: usize,
+pub(super) struct Lines<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
 }
 
 impl<'a> Iterator for Lines<'a> {
@@ -244,8 +239,8 @@ fn told_by_text(text: &[u8]) -> Option<(Durable, u64)> {
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Numbered {
-    server_seq_num: u64,
+pub(super) struct Numbered {
+    pub(super) server_seq_num: u64,
 }
 
 /// The end of the last whole commit.
@@ -255,16 +250,22 @@ struct Mark {
     end: Encoder,
 }
 
-struct Reader {
-    records: Vec<StoredRecord>,
-    sum: u32,
+pub(super) struct Reader {
+    pub(super) records: Vec<StoredRecord>,
+    pub(super) sum: u32,
     seq: u64,
     whole: Mark,
     durable: Durable,
 }
 
 impl Reader {
-    fn line(&mut self, line: &Line) -> Result<(), String> {
+    /// Goes on behind a commit, and behind a line with this sum.
+    pub(super) fn behind(seq: u64, sum: u32) -> Reader {
+        let whole = Mark { records: 0, bytes: 0, end: Encoder::default() };
+        Reader { records: Vec::new(), sum, seq, whole, durable: Durable::default() }
+    }
+
+    pub(super) fn line(&mut self, line: &Line) -> Result<(), String> {
         let (body, sum) = split_sum(line.text).ok_or("it does not end with its sum")?;
         if !line.ended {
             return Err("it does not end with a line feed".to_owned());
@@ -306,15 +307,20 @@ impl Reader {
         Ok(StoredRecord::Entry { fields, text: text.to_owned(), chain, commit_end })
     }
 
-    /// Remembers the place where everything before is whole.
-    fn mark(&mut self, bytes: usize, line: u64) {
+    /// Whether no commit is cut short.
+    pub(super) fn is_whole(&self) -> bool {
         let entries = self.records[self.whole.records..].iter().rev();
-        let last = entries.filter_map(|record| match record {
+        let mut last = entries.filter_map(|record| match record {
             StoredRecord::Entry { commit_end, .. } => Some(*commit_end),
             StoredRecord::Answer(_) => None,
         });
-        if last.take(1).all(|commit_end| commit_end == self.seq) {
-            self.whole = Mark { records: self.records.len(), bytes, end: Encoder::after(line, self.sum) };
+        last.next().is_none_or(|commit_end| commit_end == self.seq)
+    }
+
+    /// Remembers the place where everything before is whole.
+    fn mark(&mut self, bytes: usize, line: u64) {
+        if self.is_whole() {
+            self.whole = Mark { records: self.records.len(), bytes, end: Encoder::after(line, bytes as u64, self.sum) };
         }
     }
 

@@ -12,6 +12,7 @@
 mod app_dir;
 mod atomic;
 mod bounds;
+mod checkpoints;
 mod client;
 mod commands;
 mod configuration;

@@ -3,10 +3,11 @@
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use super::Measured;
-use super::http::{Http, get};
+use super::http::{Http, get, post};
 use super::plan::Plan;
 use super::process::Process;
 use super::product::{folder, serve};
@@ -19,6 +20,8 @@ const ENTRIES: u64 = 20;
 const VALUE: usize = 10;
 /// How long a server may look at what it has before its memory counts.
 const LOOKING: Duration = Duration::from_secs(120);
+/// How long a server may take to stop in order.
+const ENDING: Duration = Duration::from_secs(10);
 
 pub fn many_meets(plan: &Plan, table: &mut Table) -> Measured<()> {
     let (empty, full) = (folder()?, folder()?);
@@ -64,23 +67,54 @@ fn wait_until_quiet(process: &Process) -> Measured<()> {
 /// A meet is opened by its first reader, or by the look at all meets, whichever comes first.
 pub fn reopening(plan: &Plan, table: &mut Table) -> Measured<()> {
     let (short, long) = (1_000, plan.share(100_000) as u64);
-    let (mut small, mut large) = ((folder()?, Vec::new()), (folder()?, Vec::new()));
-    let meets = [seed::meets(small.0.path(), 1, short, VALUE)?, seed::meets(large.0.path(), 1, long, VALUE)?];
+    let mut small = LongMeet::with(short)?;
+    let mut large = LongMeet::with(long)?;
     for _ in 0..plan.rounds() {
-        for ((folder, times), meets) in [&mut small, &mut large].into_iter().zip(&meets) {
-            times.push(reopen(folder, &meets[0])?);
-        }
+        small.reopen()?;
+        large.reopen()?;
     }
-    let ratio = median(large.1.iter().zip(&small.1).map(|(large, small)| large / small));
-    let detail = format!("from the start to the first answer: {:.0} → {:.0} ms", median(small.1), median(large.1));
-    table.add(&Row::new(format!("reopen after a clean stop, log of {short} → {long}"), ratio, "×", AtMost(1.2), detail));
+    let mut row = |what: &str, small: Vec<f64>, large: Vec<f64>| {
+        let ratio = median(large.iter().zip(&small).map(|(large, small)| large / small));
+        let detail = format!("from the start of the program: {:.0} → {:.0} ms", median(small), median(large));
+        table.add(&Row::new(format!("reopen after a clean stop, log of {short} → {long}: {what}"), ratio, "×", AtMost(1.2), detail));
+    };
+    row("the state, and the news behind it", small.read, large.read);
+    row("then a durable push, which waits for the whole log", small.pushed, large.pushed);
     Ok(())
 }
 
-/// Milliseconds from the start of the program to the first answer about the meet.
-fn reopen(folder: &TempDir, meet: &Meeting) -> Measured<f64> {
-    let started = Instant::now();
-    let (_process, address) = serve(folder)?;
-    Http::connect(address)?.send(&get(&format!("{}/updates?limit=1", meet.path), &meet.token))?.granted()?;
-    Ok(started.elapsed().as_secs_f64() * 1e3)
+/// A meet on the disk, and how long it took until it was open, in milliseconds.
+struct LongMeet {
+    folder: TempDir,
+    meet: Meeting,
+    read: Vec<f64>,
+    pushed: Vec<f64>,
+}
+
+impl LongMeet {
+    /// A meet whose server has stopped in order.
+    fn with(entries: u64) -> Measured<LongMeet> {
+        let folder = folder()?;
+        let meet = seed::meets(folder.path(), 1, entries, VALUE)?.swap_remove(0);
+        let mut long = LongMeet { folder, meet, read: Vec::new(), pushed: Vec::new() };
+        // The seeded log has never been open.
+        long.reopen()?;
+        (long.read, long.pushed) = Default::default();
+        Ok(long)
+    }
+
+    fn reopen(&mut self) -> Measured<()> {
+        let Meeting { path, token } = &self.meet;
+        let started = Instant::now();
+        let (process, address) = serve(&self.folder)?;
+        let mut http = Http::connect(address)?;
+        let state = http.send(&get(&format!("{path}/state"), token))?.json()?;
+        let cursor = state["cursor"].as_str().ok_or("a state without its place")?;
+        http.send(&get(&format!("{path}/updates?after={cursor}"), token))?.granted()?;
+        self.read.push(started.elapsed().as_secs_f64() * 1e3);
+        let update = json!({"updates": [{"updateKey": "entries[1].note", "updateValue": "again"}]});
+        http.send(&post(&format!("{path}/updates"), Some(token), &update.to_string()))?.granted()?;
+        self.pushed.push(started.elapsed().as_secs_f64() * 1e3);
+        process.end(ENDING)
+    }
 }

@@ -216,7 +216,7 @@ impl Socket {
         if let Some(before) = self.stream.take() {
             before.replaced();
         }
-        match EventStream::open(Arc::clone(&self.app), access, &request, Transport::Socket) {
+        match EventStream::open(Arc::clone(&self.app), access, &request, Transport::Socket).await {
             Ok(stream) => self.stream = Some(stream),
             Err(problem) => self.refuse(&problem).await?,
         }

@@ -108,6 +108,10 @@ impl Store for Disk {
         Ok(stored.map(|stored| StoredMeet { journal: stored.journal.map(|journal| self.watched(journal)), ..stored }))
     }
 
+    fn log_end(&self, id: MeetId, from: u64, upto: u64) -> Result<Option<(Stage, Vec<u8>)>, StoreError> {
+        self.memory.log_end(id, from, upto)
+    }
+
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
         self.memory.renew(id)
     }

@@ -301,3 +301,21 @@ fn a_document_can_be_discarded_and_the_others_stay() {
         assert_eq!(store.load(id(), Document::Results([2; 16])).unwrap().as_deref(), Some(&b"results"[..]));
     });
 }
+
+#[test]
+fn the_end_of_a_log_is_given_to_who_knows_where_that_is() {
+    every_store(|medium| {
+        let store = medium.open();
+        let new = new_meet(id());
+        let end = |from: usize, upto: usize| store.log_end(id(), from as u64, upto as u64).unwrap();
+        assert!(end(0, 0).is_none(), "there is no meet");
+        store.create(id(), &new).unwrap().append(b"more\n").unwrap();
+        let length = new.header.len() + 5;
+        assert_eq!(end(length - 5, length), Some((Stage::Current, b"more\n".to_vec())));
+        assert_eq!(end(length, length), Some((Stage::Current, Vec::new())));
+        assert_eq!((end(0, length - 1), end(0, length + 1)), (None, None));
+        assert!(end(length + 1, length).is_none_or(|(_, end)| end.is_empty()));
+        store.finish(id(), b"{}\n").unwrap();
+        assert_eq!(end(0, length), Some((Stage::Finished, [&new.header[..], b"more\n"].concat())));
+    });
+}

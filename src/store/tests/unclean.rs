@@ -82,3 +82,14 @@ fn a_second_crash_at_the_start_takes_no_doubt_away() {
     drop(open(folder.path()).open(id()).unwrap().unwrap());
     assert_ne!(inode(folder.path()), before);
 }
+
+/// What a checkpoint says of a log would be believed for what the page cache shows.
+#[test]
+fn after_a_crash_the_end_of_a_log_is_told_to_nobody_until_it_stands_in_a_new_file() {
+    let folder = crashed();
+    let length = fs::metadata(log_of(folder.path())).unwrap().len();
+    let store = open(folder.path());
+    assert_eq!(store.log_end(id(), 0, length).unwrap(), None);
+    drop(store.open(id()).unwrap().unwrap());
+    assert!(store.log_end(id(), 0, length).unwrap().is_some());
+}
