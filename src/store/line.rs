@@ -169,7 +169,7 @@ impl Encoder {
         number(b",\"durableLines\":", durable.lines, out);
         out.extend_from_slice(b",\"entry\":");
         out.extend_from_slice(entry.text.get().as_bytes());
-        self.end_line(start, out);
+        self.sum_up(start, out);
     }
 
     #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
@@ -177,11 +177,11 @@ impl Encoder {
         let start = out.len();
         serde_json::to_writer(&mut *out, body).expect("plain members");
         out.pop();
-        self.end_line(start, out);
+        self.sum_up(start, out);
     }
 
     /// Ends the line that starts there, its closing brace aside.
-    fn end_line(&mut self, start: usize, out: &mut Vec<u8>) {
+    fn sum_up(&mut self, start: usize, out: &mut Vec<u8>) {
         self.sum = sum(self.sum, &out[start..]);
         self.lines += 1;
         out.extend_from_slice(SUM_MEMBER.as_bytes());
