@@ -38,7 +38,7 @@ pub(super) async fn state(State(app): State<Arc<App>>, headers: HeaderMap, param
 /// `GET /demo/updates`
 pub(super) async fn updates(State(app): State<Arc<App>>, params: Params) -> Answer {
     let access = access(&app).await?;
-    super::updates::pull(State(app), access, params).await
+    super::updates::pull(State(app), access, None, params).await
 }
 
 async fn access(app: &App) -> Result<Access, Problem> {

@@ -20,6 +20,7 @@ mod problems;
 mod publish;
 mod pushes;
 mod reply;
+mod request_id;
 mod restore;
 pub mod routes;
 pub mod serve;

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use tracing::{debug, error};
-use uuid::Uuid;
 
 use crate::meet::outcome::LostCursor;
 use crate::relay::live::{Fault, LiveMeet};
@@ -21,6 +20,7 @@ use crate::wire::problem::{Code, Extra, FieldError, Problem};
 use super::App;
 use super::body::malformed;
 use super::measure::Arrival;
+use super::request_id::request_id;
 
 /// A handler's answer.
 pub(super) type Answer = Result<Response, Problem>;
@@ -69,11 +69,6 @@ pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: 
 fn contradiction(headers: &HeaderMap) -> Option<Problem> {
     let name = [AUTHORIZATION, HOST].into_iter().find(|name| headers.get_all(name).iter().count() > 1)?;
     Some(malformed(format!("the header {name} comes more than once; send it once")))
-}
-
-/// What a problem and the log lines about it are found by.
-pub(super) fn request_id() -> String {
-    Uuid::new_v4().simple().to_string()
 }
 
 /// The body of a problem. Faults of the server are logged, since only the operator can mend them.

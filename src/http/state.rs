@@ -7,18 +7,19 @@ use axum::extract::State;
 use axum::http::header::{ETAG, IF_NONE_MATCH, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
 use crate::relay::committed::StateText;
 use crate::relay::live::Fault;
-use crate::wire::message::{Message, Position, StateReply};
+use crate::wire::message::Position;
 use crate::wire::problem::{Code, Problem};
 
 use super::App;
 use super::access::Access;
 use super::params::Params;
-use super::reply::{Answer, json};
+use super::reply::{Answer, json_body};
 use super::updates::{check, follow, long_poll};
 
 /// `GET /v1/meets/{meetId}/state`
@@ -53,35 +54,35 @@ pub(super) async fn state(State(app): State<Arc<App>>, access: Access, headers: 
 }
 
 /// The state at the head, or a part of it.
-fn at_head(access: &Access, path: Option<&Key>) -> (Option<StateReply>, Position) {
+fn at_head(access: &Access, path: Option<&Key>) -> (Option<Bytes>, Position) {
     let (committed, audience) = (&access.live.committed, access.audience());
     match path {
         None => {
             let (text, position) = committed.state(&audience);
-            (Some(text.reply(position)), position)
+            (Some(text.body(position)), position)
         }
         Some(path) => {
             let (text, position) = committed.state_part(path, &audience);
-            (text.map(|text| text.reply(position)), position)
+            (text.map(|text| text.body(position)), position)
         }
     }
 }
 
 /// The state at an earlier number. Folding a long log takes a while, so it happens on a thread, and few at once.
-async fn fold(app: &App, access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<StateReply>, Position), Problem> {
+async fn fold(app: &App, access: &Access, at: Cursor, path: Option<Key>) -> Result<(Option<Bytes>, Position), Problem> {
     let (committed, audience) = (Arc::clone(&access.live.committed), access.audience());
     let _turn = app.folds.acquire().await.map_err(|_| Fault::Internal)?;
     let folded = tokio::task::spawn_blocking(move || committed.state_at(at.seq, path.as_ref(), &audience)).await;
     let (text, position): (Option<StateText>, _) = folded.map_err(|_| Fault::Internal)?;
-    Ok((text.map(|text| text.reply(position)), position))
+    Ok((text.map(|text| text.body(position)), position))
 }
 
-fn found(reply: Option<StateReply>, path: Option<&Key>, position: Position) -> Answer {
-    let Some(reply) = reply else {
+fn found(body: Option<Bytes>, path: Option<&Key>, position: Position) -> Answer {
+    let Some(body) = body else {
         let path = path.map_or("the top", Key::as_str);
         return Err(Problem::new(Code::NotFound, format!("nothing stands at {path} (or it is private)")));
     };
-    Ok(tagged(json(StatusCode::OK, &Message::State(reply)), &position))
+    Ok(tagged(json_body(StatusCode::OK, body), &position))
 }
 
 fn not_modified(position: &Position) -> Response {

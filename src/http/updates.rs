@@ -9,22 +9,28 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse;
 
 use crate::meet::chain::Cursor;
-use crate::metrics::Transport;
 use crate::relay::follower::Follower;
 use crate::wire::message::Page;
 use crate::wire::problem::Problem;
 
 use super::App;
 use super::access::Access;
+use super::lanes::handover::Handover;
+use super::lanes::polls::{Poll, Waiting};
 use super::measure::Waited;
 use super::params::Params;
 use super::reply::{Answer, json_body, lost};
 
 /// `GET /v1/meets/{meetId}/updates`
-pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, params: Params) -> Answer {
+pub(super) async fn pull(State(app): State<Arc<App>>, access: Access, handover: Option<Extension<Handover>>, params: Params) -> Answer {
     let after = params.cursor("after")?.unwrap_or(Cursor::START);
     let (limit, wait) = (params.limit()?, params.wait()?);
     let mut follower = follow(&access, after).await?;
+    if let Some(Extension(handover)) = handover.filter(|Extension(handover)| handover.takes_polls() && must_wait(&follower, wait)) {
+        let waiting = Waiting::begin(&app, &access)?;
+        let poll = Poll { app, access, after: after.seq, limit, wait, waiting };
+        return Ok((Extension(Waited), json_body(StatusCode::OK, handover.waiting(poll))).into_response());
+    }
     let waited = long_poll(&app, &access, &mut follower, wait).await?;
     Ok((waited.map(Extension), json_body(StatusCode::OK, follower.pulled(limit))).into_response())
 }
@@ -56,19 +62,20 @@ pub(super) async fn follow(access: &Access, after: Cursor) -> Result<Follower, P
     Ok(Follower::new(Arc::clone(&live.committed), access.audience(), after.seq))
 }
 
+/// Whether a reader who would wait for so long has nothing to be sent yet.
+fn must_wait(follower: &Follower, wait: Duration) -> bool {
+    !wait.is_zero() && follower.is_at_head()
+}
+
 /// Waits for news, but no longer than `wait`, and not while the server stops or the grant ends. Tells whether it had to.
-/// That the meet is finished is news once; from then on waiting takes its time, so that a client that polls in a loop does not spin.
 pub(super) async fn long_poll(app: &App, access: &Access, follower: &mut Follower, wait: Duration) -> Result<Option<Waited>, Problem> {
-    if wait.is_zero() || !follower.is_at_head() {
+    if !must_wait(follower, wait) {
         return Ok(None);
     }
-    let _share = access.stream()?;
-    let _counted = app.metrics.streams.open(Transport::LongPoll, access.role());
-    let _connected = access.live.presence.connect(&access.grant.holder);
-    let is_live = access.live.committed.finished_at().is_none();
+    let waiting = Waiting::begin(app, access)?;
     tokio::select! {
         () = follower.news_within(wait) => {}
-        () = access.live.committed.until_finished(), if is_live => {}
+        () = access.live.committed.until_finished(), if waiting.is_live => {}
         () = app.stopping.cancelled() => {}
         () = access.grant.ended.cancelled() => {}
         () = access.live.ended.cancelled() => {}

@@ -178,6 +178,11 @@ pub const UNFINISHED_FREE_BYTES: usize = 64 * 1024;
 pub const UNFINISHED_MAX_BYTES: usize = 256 * 1024 * 1024;
 /// Bytes that a connection buffers, and with that the largest request head.
 pub const CONNECTION_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes of a request's head of which a copy is kept, so that the next long-poll of its connection is known by it: a browser's heads are
+/// smaller, and whoever sends larger ones is served all the same.
+pub const HEARD_MAX_BYTES: usize = 8 * 1024;
+/// Bytes that a client may send while its long-poll waits before no more is read; what comes then is the next request.
+pub const AHEAD_MAX_BYTES: usize = 16 * 1024;
 /// Bytes that the kernel keeps for one unread connection; its default lets a stalled reader hold 4 MB.
 pub const SEND_BUFFER_BYTES: u32 = 256 * 1024;
 /// Requests that wait for a meet's writer; more get `overloaded`.

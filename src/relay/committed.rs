@@ -57,17 +57,25 @@ pub struct StateText {
     pub text: Box<RawValue>,
     /// Its lower-case hex SHA-256.
     pub hash: String,
+    /// The body of an answer with it, once somebody asked.
+    body: OnceLock<Bytes>,
 }
 
 impl StateText {
     #[expect(clippy::expect_used, reason = "canonical JSON is JSON")]
     fn new(canonical: String) -> StateText {
-        StateText { hash: hash_hex(&canonical), text: RawValue::from_string(canonical).expect("canonical JSON") }
+        let (hash, body) = (hash_hex(&canonical), OnceLock::new());
+        StateText { hash, text: RawValue::from_string(canonical).expect("canonical JSON"), body }
     }
 
     /// The reply that carries it.
     pub fn reply(&self, position: Position) -> StateReply {
         StateReply { state: self.text.clone(), position, state_hash: self.hash.clone() }
+    }
+
+    /// The same as the body of an answer. A text has one place and one kind of reader, so it is written once for all who ask.
+    pub fn body(&self, position: Position) -> Bytes {
+        self.body.get_or_init(|| (Message::State(self.reply(position)).to_json() + "\n").into()).clone()
     }
 }
 
@@ -114,7 +122,7 @@ impl Committed {
     }
 
     /// Whether the log is there from behind a number on.
-    pub(super) fn has_from(&self, seq: u64) -> bool {
+    pub fn has_from(&self, seq: u64) -> bool {
         self.is_whole() || self.view().log.first() <= seq
     }
 

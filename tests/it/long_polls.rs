@@ -3,16 +3,29 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use liftrelay::http::Options;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::client::Reply;
 use crate::support::stream::assert_gapless;
+use crate::support::tls::Identity;
 use crate::support::{Client, TestServer};
 
 /// Far above what any of these tests takes, below the cap: who waits so long is not released at once.
 const LONG: u64 = 20;
 const AT_ONCE: Duration = Duration::from_secs(8);
+
+/// A desk for each way that a poll's answer goes: by itself on plain HTTP/1, by hyper's body over TLS with HTTP/1 and HTTP/2.
+async fn desks() -> Vec<(TestServer, Client)> {
+    let (identity, plain) = (Identity::new(), TestServer::start().await);
+    let mut desks = vec![(plain.meet().await, plain)];
+    for http in [identity.http().http1_only(), identity.http()] {
+        let server = TestServer::secure(&identity.tls(), Options::default());
+        desks.push((Client::over(http.build().unwrap(), &server.url).create_as("desk").await, server));
+    }
+    desks.into_iter().map(|(desk, server)| (server, desk)).collect()
+}
 
 /// A request and how long it took.
 async fn timed<T>(request: impl Future<Output = T>) -> (T, Duration) {
@@ -49,55 +62,55 @@ async fn until_viewers(editor: &Client, wanted: usize) {
 
 #[tokio::test]
 async fn whoever_waits_is_released_by_a_commit() {
-    let server = TestServer::start().await;
-    let desk = server.meet().await;
-    desk.set("lot", json!(1)).await;
-    let (viewer, platform) = (desk.viewer().await, desk.join("platform 1").await);
-    let tag = state(&viewer, "").await.header("etag").to_owned();
-    let body = json!({"after": 1, "wait": LONG});
-    let pulls = timed(updates(&viewer, "after=1&wait=20"));
-    let endless = timed(updates(&viewer, "after=1&wait=1000000000"));
-    let after = timed(state(&viewer, "after=1&wait=20"));
-    let tagged = timed(state_unless(&viewer, &tag, "wait=20"));
-    let sync = timed(platform.sync(&body));
-    let commit = async {
-        until_viewers(&desk, 4).await;
-        desk.set("lot", json!(2)).await
-    };
-    let (pulls, endless, after, tagged, sync, _) = tokio::join!(pulls, endless, after, tagged, sync, commit);
-    for (reply, took) in [pulls, endless, sync] {
-        assert!(took < AT_ONCE, "{took:?}");
-        let page = reply.expect(200);
-        assert_gapless(page["updatesRelayed"].as_array().unwrap(), 2);
-        assert_eq!((&page["serverSeqNum"], &page["headSeqNum"], &page["more"]), (&json!(2), &json!(2), &json!(false)));
-    }
-    for (reply, took) in [after, tagged] {
-        assert!(took < AT_ONCE, "{took:?}");
-        let json = reply.expect(200);
-        assert_eq!((&json["state"], &json["serverSeqNum"]), (&json!({"lot": 2}), &json!(2)));
+    for (_server, desk) in desks().await {
+        desk.set("lot", json!(1)).await;
+        let (viewer, platform) = (desk.viewer().await, desk.join("platform 1").await);
+        let tag = state(&viewer, "").await.header("etag").to_owned();
+        let body = json!({"after": 1, "wait": LONG});
+        let pulls = timed(updates(&viewer, "after=1&wait=20"));
+        let endless = timed(updates(&viewer, "after=1&wait=1000000000"));
+        let after = timed(state(&viewer, "after=1&wait=20"));
+        let tagged = timed(state_unless(&viewer, &tag, "wait=20"));
+        let sync = timed(platform.sync(&body));
+        let commit = async {
+            until_viewers(&desk, 4).await;
+            desk.set("lot", json!(2)).await
+        };
+        let (pulls, endless, after, tagged, sync, _) = tokio::join!(pulls, endless, after, tagged, sync, commit);
+        for (reply, took) in [pulls, endless, sync] {
+            assert!(took < AT_ONCE, "{took:?}");
+            let page = reply.expect(200);
+            assert_gapless(page["updatesRelayed"].as_array().unwrap(), 2);
+            assert_eq!((&page["serverSeqNum"], &page["headSeqNum"], &page["more"]), (&json!(2), &json!(2), &json!(false)));
+        }
+        for (reply, took) in [after, tagged] {
+            assert!(took < AT_ONCE, "{took:?}");
+            let json = reply.expect(200);
+            assert_eq!((&json["state"], &json["serverSeqNum"]), (&json!({"lot": 2}), &json!(2)));
+        }
     }
 }
 
 #[tokio::test]
 async fn a_wait_without_news_ends_as_an_empty_answer() {
-    let server = TestServer::start().await;
-    let desk = server.meet().await;
-    desk.set("lot", json!(1)).await;
-    let head = desk.state().await;
-    let tag = format!("\"{}\"", head["cursor"].as_str().unwrap());
-    let body = json!({"after": head["cursor"], "wait": 1, "updates": []});
-    let (pull, sync) = (timed(updates(&desk, "after=1&wait=1")), timed(desk.sync(&body)));
-    let (after, tagged) = (timed(state(&desk, "after=1&wait=1")), timed(state_unless(&desk, &tag, "wait=1")));
-    let (pull, sync, after, tagged) = tokio::join!(pull, sync, after, tagged);
-    for (reply, took) in [pull, sync] {
-        assert!((Duration::from_secs(1)..AT_ONCE).contains(&took), "{took:?}");
-        let page = reply.expect(200);
-        assert_eq!(page["updatesRelayed"], json!([]));
-        assert_eq!((&page["cursor"], &page["headSeqNum"], &page["more"]), (&head["cursor"], &json!(1), &json!(false)));
-    }
-    for (reply, took) in [after, tagged] {
-        assert!((Duration::from_secs(1)..AT_ONCE).contains(&took), "{took:?}");
-        assert_eq!((reply.status.as_u16(), reply.header("etag"), &*reply.text), (304, &*tag, ""));
+    for (_server, desk) in desks().await {
+        desk.set("lot", json!(1)).await;
+        let head = desk.state().await;
+        let tag = format!("\"{}\"", head["cursor"].as_str().unwrap());
+        let body = json!({"after": head["cursor"], "wait": 1, "updates": []});
+        let (pull, sync) = (timed(updates(&desk, "after=1&wait=1")), timed(desk.sync(&body)));
+        let (after, tagged) = (timed(state(&desk, "after=1&wait=1")), timed(state_unless(&desk, &tag, "wait=1")));
+        let (pull, sync, after, tagged) = tokio::join!(pull, sync, after, tagged);
+        for (reply, took) in [pull, sync] {
+            assert!((Duration::from_secs(1)..AT_ONCE).contains(&took), "{took:?}");
+            let page = reply.expect(200);
+            assert_eq!(page["updatesRelayed"], json!([]));
+            assert_eq!((&page["cursor"], &page["headSeqNum"], &page["more"]), (&head["cursor"], &json!(1), &json!(false)));
+        }
+        for (reply, took) in [after, tagged] {
+            assert!((Duration::from_secs(1)..AT_ONCE).contains(&took), "{took:?}");
+            assert_eq!((reply.status.as_u16(), reply.header("etag"), &*reply.text), (304, &*tag, ""));
+        }
     }
 }
 
@@ -119,20 +132,20 @@ async fn a_wait_is_a_span_of_time() {
 
 #[tokio::test]
 async fn a_wait_is_for_those_who_have_everything() {
-    let server = TestServer::start().await;
-    let desk = server.meet().await;
-    desk.set("lot", json!(1)).await;
-    desk.set("lot", json!(2)).await;
-    let news = async || {
-        assert_eq!(updates(&desk, "after=1&wait=20").await.expect(200)["updatesRelayed"].as_array().unwrap().len(), 1);
-        assert_eq!(state(&desk, "after=1&wait=20").await.expect(200)["serverSeqNum"], 2);
-        assert_eq!(state_unless(&desk, "\"1-00000000\"", "wait=20").await.expect(200)["serverSeqNum"], 2);
-        assert_eq!(state(&desk, "wait=20").await.expect(200)["serverSeqNum"], 2, "who names nothing knows nothing");
-        desk.sync(&json!({"after": 1, "wait": LONG})).await.expect(200)
-    };
-    let (page, took) = timed(news()).await;
-    assert!(took < AT_ONCE, "{took:?}");
-    assert_gapless(page["updatesRelayed"].as_array().unwrap(), 2);
+    for (_server, desk) in desks().await {
+        desk.set("lot", json!(1)).await;
+        desk.set("lot", json!(2)).await;
+        let news = async || {
+            assert_eq!(updates(&desk, "after=1&wait=20").await.expect(200)["updatesRelayed"].as_array().unwrap().len(), 1);
+            assert_eq!(state(&desk, "after=1&wait=20").await.expect(200)["serverSeqNum"], 2);
+            assert_eq!(state_unless(&desk, "\"1-00000000\"", "wait=20").await.expect(200)["serverSeqNum"], 2);
+            assert_eq!(state(&desk, "wait=20").await.expect(200)["serverSeqNum"], 2, "who names nothing knows nothing");
+            desk.sync(&json!({"after": 1, "wait": LONG})).await.expect(200)
+        };
+        let (page, took) = timed(news()).await;
+        assert!(took < AT_ONCE, "{took:?}");
+        assert_gapless(page["updatesRelayed"].as_array().unwrap(), 2);
+    }
 }
 
 #[tokio::test]
@@ -157,25 +170,26 @@ async fn a_sync_that_brings_updates_is_answered_at_once() {
 
 #[tokio::test]
 async fn one_commit_releases_everyone_who_waits() {
-    const WAITING: usize = 150;
-    let server = TestServer::start().await;
-    let desk = server.meet().await;
-    let viewer = desk.viewer().await;
-    let waiting = join_all((0..WAITING).map(|_| timed(updates(&viewer, "after=0&wait=20"))));
-    let commit = async {
-        until_viewers(&desk, WAITING).await;
-        desk.push(json!([{"updateKey": "a", "updateValue": 1}, {"updateKey": "b", "updateValue": 2}])).await.expect(200);
-        Instant::now()
-    };
-    let (released, _) = tokio::join!(waiting, commit);
-    assert_eq!(released.len(), WAITING);
-    for (reply, took) in released {
-        assert!(took < Duration::from_secs(LONG - 2), "{took:?}");
-        let page = reply.expect(200);
-        assert_gapless(page["updatesRelayed"].as_array().unwrap(), 1);
-        assert_eq!(page["serverSeqNum"], 2, "the whole commit");
+    for (_server, desk) in desks().await {
+        // As many as one connection of HTTP/2 carries, less a few.
+        const WAITING: usize = 120;
+        let viewer = desk.viewer().await;
+        let waiting = join_all((0..WAITING).map(|_| timed(updates(&viewer, "after=0&wait=20"))));
+        let commit = async {
+            until_viewers(&desk, WAITING).await;
+            desk.push(json!([{"updateKey": "a", "updateValue": 1}, {"updateKey": "b", "updateValue": 2}])).await.expect(200);
+            Instant::now()
+        };
+        let (released, _) = tokio::join!(waiting, commit);
+        assert_eq!(released.len(), WAITING);
+        for (reply, took) in released {
+            assert!(took < Duration::from_secs(LONG - 2), "{took:?}");
+            let page = reply.expect(200);
+            assert_gapless(page["updatesRelayed"].as_array().unwrap(), 1);
+            assert_eq!(page["serverSeqNum"], 2, "the whole commit");
+        }
+        until_viewers(&desk, 0).await;
     }
-    until_viewers(&desk, 0).await;
 }
 
 #[tokio::test]

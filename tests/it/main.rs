@@ -42,6 +42,7 @@ mod messages;
 mod metrics;
 mod operating;
 mod pages;
+mod polls;
 mod problems;
 mod program;
 mod protocol_edges;

@@ -17,6 +17,8 @@ pub struct Http {
 #[derive(Debug)]
 pub struct Reply {
     pub status: u16,
+    /// Status line and headers.
+    pub head: String,
     pub body: Vec<u8>,
 }
 
@@ -60,7 +62,7 @@ impl Http {
         }
         let body = self.buffer[head.end..head.whole].to_vec();
         self.buffer.drain(..head.whole);
-        Ok(Reply { status: head.status, body })
+        Ok(Reply { status: head.status, head: head.text, body })
     }
 
     fn read_more(&mut self) -> Measured<()> {

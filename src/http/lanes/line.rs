@@ -103,6 +103,11 @@ impl Line {
         }
     }
 
+    /// The socket, for something else.
+    pub(super) fn into_socket(self) -> TcpStream {
+        self.socket
+    }
+
     /// Says that nothing follows.
     pub(super) async fn end(&mut self) -> io::Result<()> {
         self.rest = self.framing.end();

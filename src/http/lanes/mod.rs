@@ -16,6 +16,7 @@ mod bells;
 pub(super) mod handover;
 mod lane;
 mod line;
+pub(super) mod polls;
 mod round;
 pub(super) mod seat;
 mod threads;
@@ -42,6 +43,8 @@ pub(super) struct Lanes {
 #[derive(Default)]
 struct Open {
     lanes: HashMap<Kind, mpsc::UnboundedSender<Box<Seat>>>,
+    /// Those who poll, by the address of the open meet.
+    polls: HashMap<usize, mpsc::UnboundedSender<Box<polls::Caller>>>,
     threads: Threads,
 }
 

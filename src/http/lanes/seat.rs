@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::runtime::Handle;
 use tracing::debug;
 
-use super::handover::Taken;
+use super::handover::StreamTaken;
 use super::line::Line;
 use super::round::Round;
 use crate::http::events::EventStream;
@@ -45,9 +45,9 @@ impl From<io::Result<bool>> for Given {
 
 impl Seat {
     /// Serves a stream whose socket has been taken, to its end.
-    pub(in crate::http) fn start(taken: Taken, place: Place) {
-        let Taken { line, stream } = taken;
-        Box::new(Seat { line, stream, _place: place }).serve_alone(&Handle::current());
+    pub(in crate::http) fn start(taken: StreamTaken, place: Place) {
+        let StreamTaken { line, stream } = taken;
+        Box::new(Seat { line, stream: *stream, _place: place }).serve_alone(&Handle::current());
     }
 
     /// Serves it in a task of its own until it has everything.

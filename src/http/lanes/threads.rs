@@ -48,7 +48,7 @@ fn most() -> usize {
 
 impl LaneThread {
     fn start() -> io::Result<LaneThread> {
-        let runtime = Builder::new_current_thread().enable_time().build()?;
+        let runtime = Builder::new_current_thread().enable_all().build()?;
         let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel::<()>());
         thread::Builder::new().name("lanes".to_owned()).spawn(move || {
             let _ = runtime.block_on(stopped);

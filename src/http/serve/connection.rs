@@ -1,5 +1,6 @@
 //! One connection, from its first byte to its last.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::io;
@@ -11,9 +12,10 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::Method;
 use axum::response::Response;
+use bytes::Bytes;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -27,7 +29,7 @@ use crate::meet::limits::{
 };
 
 use super::super::access::Peer;
-use super::super::lanes::handover::{Slot, Tap};
+use super::super::lanes::handover::{Slot, Taken, Tap};
 use super::super::lanes::seat::Seat;
 use super::Front;
 use super::http2::{Pieces, Streams};
@@ -45,14 +47,32 @@ pub(super) struct Visitor {
     pub(super) place: Place,
 }
 
+/// Where a socket of plain HTTP/1 comes from, and goes again.
+#[derive(Clone)]
+pub(in crate::http) struct Home {
+    visitor: Visitor,
+    front: Front,
+}
+
+impl Home {
+    /// Serves the connection from here on; `ahead` was read of it already.
+    pub(in crate::http) async fn take_back(self, stream: TcpStream, ahead: Bytes) {
+        serve_from(stream, ahead, self.visitor, self.front).await;
+    }
+}
+
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
+    serve_from(stream, Bytes::new(), visitor, front).await;
+}
+
+async fn serve_from(stream: TcpStream, ahead: Bytes, visitor: Visitor, front: Front) {
     let Peer(peer) = visitor.peer;
     let metrics = Arc::clone(&front.metrics);
     let place = visitor.place.clone();
     let served = async {
         match front.tls.clone() {
-            None => over_tcp(stream, visitor, front).await,
+            None => over_tcp(stream, ahead, visitor, front).await,
             Some(tls) => over_tls(&tls, stream, visitor, front).await,
         }
     };
@@ -96,43 +116,52 @@ async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) 
     }
 }
 
-/// HTTP/1 on a socket that may go to a stream.
-async fn over_tcp(stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
-    let (tap, slot, taken) = Tap::new(stream);
-    let place = visitor.place.clone();
+/// HTTP/1 on a socket that may go to a stream, or to a long-poll for a while.
+async fn over_tcp(stream: TcpStream, ahead: Bytes, visitor: Visitor, front: Front) -> Ended {
+    let (tap, slot, taken) = Tap::new(stream, ahead);
+    let mut connection = http1().serve_connection(TokioIo::new(guarded(tap)), service(&visitor, &front, Some(slot))).with_upgrades();
+    let shut = |connection: Pin<&mut &mut http1::UpgradeableConnection<_, _>>| Pin::new(&mut **connection.get_mut()).graceful_shutdown();
     let taken = tokio::select! {
-        ended = http1(guarded(tap), visitor, front, Some(slot)) => return ended,
+        ended = until(&mut connection, front.stopping.cancelled(), shut) => return Ok(ended?),
         Ok(taken) = taken => taken,
     };
-    Seat::start(taken, place);
+    match taken {
+        Taken::Stream(taken) => Seat::start(taken, visitor.place),
+        Taken::Poll(held) => {
+            let rest = connection.into_parts().map(|parts| parts.read_buf).unwrap_or_default();
+            held.wait(rest, Home { visitor, front });
+        }
+    }
     Ok(())
 }
 
 /// HTTP/1 on anything else.
 pub(super) async fn over_http1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
-    http1(stream, visitor, front, None).await
+    let connection = http1().serve_connection(TokioIo::new(stream), service(&visitor, &front, None)).with_upgrades();
+    Ok(until(connection, front.stopping.cancelled(), http1::UpgradeableConnection::graceful_shutdown).await?)
 }
 
-async fn http1<S>(stream: S, visitor: Visitor, front: Front, slot: Option<Slot>) -> Ended
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let Front { router, stopping, .. } = front;
-    let service = service_fn(move |mut request: hyper::Request<Incoming>| {
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(CONNECTION_BUFFER_BYTES);
+    builder
+}
+
+/// What answers on a connection of HTTP/1, whose socket is taken by way of `slot` where there is one.
+fn service(
+    visitor: &Visitor,
+    front: &Front,
+    slot: Option<Slot>,
+) -> impl Service<hyper::Request<Incoming>, Response = Response, Error = Infallible, Future: Send> + use<> {
+    let (router, visitor) = (front.router.clone(), visitor.clone());
+    service_fn(move |mut request: hyper::Request<Incoming>| {
         // An answer to HEAD has no body, and leaves the connection as it is.
         if let Some(slot) = slot.as_ref().filter(|_| request.method() == Method::GET) {
-            let handover = slot.handover(request.version());
+            let handover = slot.handover(&request);
             request.extensions_mut().insert(handover);
         }
         answer(&router, &visitor, request)
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(CONNECTION_BUFFER_BYTES)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    Ok(until(connection, stopping.cancelled(), http1::UpgradeableConnection::graceful_shutdown).await?)
+    })
 }
 
 async fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
@@ -181,7 +210,7 @@ fn answer(
     router: &Router,
     visitor: &Visitor,
     request: hyper::Request<Incoming>,
-) -> impl Future<Output = Result<Response, std::convert::Infallible>> + use<> {
+) -> impl Future<Output = Result<Response, Infallible>> + use<> {
     let mut request = request.map(Body::new);
     visitor.place.speaks(request.version());
     request.extensions_mut().insert(visitor.peer);
