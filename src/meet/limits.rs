@@ -188,8 +188,10 @@ pub const RENEW_EVERY: Duration = Duration::from_secs(2);
 pub const GROUP_MAX_BYTES: usize = 8 * 1024 * 1024;
 /// A meet that nobody touched for so long is closed; the next touch opens it again.
 pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
-/// Time between SIGTERM and the end of the process that open requests get.
+/// Time between SIGTERM and the end of the process that open requests get; and once more, as long as connections went on ending in it.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Time after SIGTERM from which the process waits no further: half of what the service manager gives it (`TimeoutStopSec`).
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 /// Time that a connection gets to end once it was told to; one whose other end is gone would never answer.
 pub const CLOSING_GRACE: Duration = Duration::from_secs(2);
 /// Bytes of `diag.log` after which it is moved aside; with the one before it takes twice that.
