@@ -152,6 +152,9 @@ pub const HANDOVER_HOURS: u64 = 72;
 
 // ---- The server ------------------------------------------------------------------------
 
+/// Fewest threads that answer requests; otherwise there is one for each core. A batch of the most updates keeps one of them busy for a
+/// tenth of a second, and nobody else may wait for that.
+pub const WORKERS_MIN: usize = 2;
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
 /// `--max-connections` sets another number.
 pub const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
