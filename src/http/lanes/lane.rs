@@ -32,14 +32,10 @@ pub(super) struct Lane {
     seats: Vec<Option<Box<Seat>>>,
     free: Vec<usize>,
     bells: Bells,
-    /// Tells that grants have ended.
-    revoked: watch::Receiver<()>,
     next_beat: Instant,
     /// Not after the first of its streams ends by itself.
     next_end: Option<Instant>,
     told_finished: bool,
-    /// Whether it has a thread that answers no requests.
-    is_away: bool,
 }
 
 /// What a lane waits for.
@@ -68,18 +64,17 @@ impl Lane {
             seats: Vec::new(),
             free: Vec::new(),
             bells: Bells::default(),
-            revoked: stream.live().revoked.subscribe(),
             next_beat: stream.next_heartbeat(),
             next_end: None,
             told_finished: stream.live().committed.finished_at().is_some(),
-            is_away: false,
         }
     }
 
     /// Serves readers until there are none.
     pub(super) async fn run(mut self, mut comers: mpsc::UnboundedReceiver<Box<Seat>>) {
+        let mut revoked = self.live.revoked.subscribe();
         loop {
-            match self.wait(&mut comers).await {
+            match self.wait(&mut comers, &mut revoked).await {
                 Wake::Comer(Some(seat)) => self.admit(seat),
                 Wake::Comer(None) => return,
                 Wake::Bells => self.look_around(),
@@ -100,15 +95,10 @@ impl Lane {
             if self.free.len() == self.seats.len() && self.app.lanes.close(&self.kind, &comers) {
                 return;
             }
-            if !self.is_away && self.seats.len() > ROUND_SLICE {
-                self.is_away = true;
-                let app = Arc::clone(&self.app);
-                return app.lanes.move_away(self, comers);
-            }
         }
     }
 
-    async fn wait(&mut self, comers: &mut mpsc::UnboundedReceiver<Box<Seat>>) -> Wake {
+    async fn wait(&mut self, comers: &mut mpsc::UnboundedReceiver<Box<Seat>>, revoked: &mut watch::Receiver<()>) -> Wake {
         let next_end = self.next_end;
         let end = async {
             match next_end {
@@ -120,7 +110,7 @@ impl Lane {
             biased;
             () = self.app.stopping.cancelled() => Wake::End,
             () = self.live.ended.cancelled() => Wake::End,
-            _ = self.revoked.changed() => Wake::End,
+            _ = revoked.changed() => Wake::End,
             () = end => Wake::End,
             () = sleep_until(self.next_beat) => Wake::Beat,
             comer = comers.recv() => Wake::Comer(comer),

@@ -8,8 +8,7 @@
 //!   small task that asks its stream piece by piece and waits for the socket as long as any connection may.
 //! - A reader that has everything sits in a **lane**, with all that are sent the same ([`lane`]). What is committed while a lane makes
 //!   its **round** goes out together in the next one: encoded once, one write for each reader. Whoever is not where the round starts,
-//!   or does not take all of it, is served alone until it is. A lane of more readers than one slice of a round runs on one of the
-//!   [`threads`] that do nothing else; for fewer, waking that thread would cost as much as their round.
+//!   or does not take all of it, is served alone until it is. Lanes run on [`threads`] that do nothing else.
 //!
 //! TLS and HTTP/2 cannot be written to from outside, so their streams stay bodies of hyper's. What reaches a reader is the same.
 
@@ -87,12 +86,7 @@ impl Lanes {
         // Nobody has dropped the other end yet.
         let _ = joins.send(seat);
         open.lanes.insert(kind, joins);
-        tokio::spawn(lane.run(comers));
-    }
-
-    /// Lets a lane go on where its rounds keep nobody waiting.
-    fn move_away(&self, lane: Lane, comers: mpsc::UnboundedReceiver<Box<Seat>>) {
-        self.open().threads.next().spawn(lane.run(comers));
+        open.threads.next().spawn(lane.run(comers));
     }
 
     /// Closes a lane, unless somebody is about to come.
