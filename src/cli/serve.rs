@@ -1,10 +1,13 @@
 //! `liftrelay serve`
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
+use tokio::runtime::Builder;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -13,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
 use crate::http::{App, check_app_dir};
-use crate::meet::limits::CHECKPOINTS_GRACE;
+use crate::meet::limits::{CHECKPOINTS_GRACE, WORKERS_MIN};
 use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
@@ -80,7 +83,8 @@ fn start(args: ServeArgs, config: &Config) -> Result<(), Refusal> {
     let registry = Arc::new(Registry::new(Arc::clone(&store) as _, key, Clock::default()));
     let publisher = Publisher::new(Arc::clone(&registry), &config.publish_to).map_err(Refusal::usage)?;
     let app = App::with_publisher(Arc::clone(&registry), publisher, config.options());
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let workers = thread::available_parallelism().map_or(1, NonZeroUsize::get).max(WORKERS_MIN);
+    let runtime = Builder::new_multi_thread().worker_threads(workers).enable_all().build().map_err(|error| error.to_string())?;
     let served = runtime.block_on(async {
         // From here on SIGHUP no longer ends the process.
         let hangup = signal(SignalKind::hangup()).map_err(|error| error.to_string())?;

@@ -207,11 +207,7 @@ impl EventStream {
                     self.counted.finished();
                     return Some(self.end(EndReason::Finished));
                 }
-                Wake::End(reason) => {
-                    self.ended = Some(reason);
-                    self.counted.ends(reason.into());
-                    return Some(self.end(reason));
-                }
+                Wake::End(reason) => return Some(self.ends(reason)),
             }
         }
     }
@@ -314,6 +310,13 @@ impl EventStream {
     fn state_hash(&self, position: &Position) -> Option<String> {
         let (text, head) = self.access.live.committed.state(&Audience::Editor);
         (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
+    }
+
+    /// The last piece.
+    fn ends(&mut self, reason: EndReason) -> Bytes {
+        self.ended = Some(reason);
+        self.counted.ends(reason.into());
+        self.end(reason)
     }
 
     /// A server that stops will be back; a grant that ended will not, and a finished meet goes on as it is.

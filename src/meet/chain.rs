@@ -209,7 +209,7 @@ impl FromStr for Cursor {
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self.tag {
-            Some(tag) => write!(f, "{}-{}", self.seq, hex::encode(tag.0)),
+            Some(ChainTag(tag)) => write!(f, "{}-{:08x}", self.seq, u32::from_be_bytes(tag)),
             None => write!(f, "{}", self.seq),
         }
     }

@@ -1,5 +1,7 @@
 //! Entries: updates as the log keeps and relays them.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -84,16 +86,14 @@ impl Entry {
     }
 
     /// The entry as an editor sees it: its canonical text, and `previousValue` where it has one.
-    pub fn editor_text(&self) -> Box<RawValue> {
-        canonical_text(&self.fields)
+    pub fn editor_text(&self) -> Cow<'_, RawValue> {
+        if self.fields.previous_value.is_none() { Cow::Borrowed(&self.text) } else { Cow::Owned(canonical_text(&self.fields)) }
     }
 
     /// The entry as a viewer sees it: without private parts, or opaque where nothing is left.
-    pub fn viewer_text(&self, paths: &PrivatePaths) -> Box<RawValue> {
-        let Ok(key) = Key::parse(&self.fields.update_key) else { return opaque(&self.fields) };
-        if paths.hides(&key) {
-            return opaque(&self.fields);
-        }
+    pub fn viewer_text(&self, paths: &PrivatePaths) -> Cow<'_, RawValue> {
+        let shown = Key::parse(&self.fields.update_key).ok().filter(|key| !paths.hides(key));
+        let Some(key) = shown else { return Cow::Owned(opaque(&self.fields)) };
         if !paths.touches(&key) {
             return self.editor_text();
         }
@@ -102,11 +102,11 @@ impl Entry {
             paths.redact(key.segments(), &mut value);
             raw(value.canonical())
         };
-        canonical_text(&EntryFields {
+        Cow::Owned(canonical_text(&EntryFields {
             update_value: redacted(&self.fields.update_value),
             previous_value: self.fields.previous_value.as_deref().map(redacted),
             ..self.fields.clone()
-        })
+        }))
     }
 }
 

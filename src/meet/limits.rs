@@ -154,6 +154,9 @@ pub const HANDOVER_HOURS: u64 = 72;
 
 // ---- The server ------------------------------------------------------------------------
 
+/// Fewest threads that answer requests; otherwise there is one for each core. A batch of the most updates keeps one of them busy for a
+/// tenth of a second, and nobody else may wait for that.
+pub const WORKERS_MIN: usize = 2;
 /// Connections at once, where the system allows so many descriptors; each costs one and some kilobytes.
 /// `--max-connections` sets another number.
 pub const CONNECTIONS_MAX: NonZeroUsize = NonZeroUsize::new(20_000).unwrap();
@@ -204,8 +207,10 @@ pub const CHECKPOINT_TAIL_BYTES: u64 = 256 * 1024;
 pub const CHECKPOINTS_GRACE: Duration = Duration::from_secs(1);
 /// A meet that nobody touched for so long is closed; the next touch opens it again.
 pub const IDLE_CLOSE: Duration = Duration::from_secs(600);
-/// Time between SIGTERM and the end of the process that open requests get.
+/// Time between SIGTERM and the end of the process that open requests get; and once more, as long as connections went on ending in it.
 pub const SHUTDOWN_GRACE: Duration = Duration::from_millis(700);
+/// Time after SIGTERM from which the process waits no further: half of what the service manager gives it (`TimeoutStopSec`).
+pub const SHUTDOWN_MAX: Duration = Duration::from_secs(5);
 /// Time that a connection gets to end once it was told to; one whose other end is gone would never answer.
 pub const CLOSING_GRACE: Duration = Duration::from_secs(2);
 /// Bytes of `diag.log` after which it is moved aside; with the one before it takes twice that.

@@ -41,9 +41,8 @@ impl Audience {
     /// An entry as this reader sees it.
     pub fn text<'a>(&self, entry: &'a Entry) -> Cow<'a, RawValue> {
         match self {
-            Audience::Editor if entry.fields.previous_value.is_none() => Cow::Borrowed(&entry.text),
-            Audience::Editor => Cow::Owned(entry.editor_text()),
-            Audience::Viewer(paths) => Cow::Owned(entry.viewer_text(paths)),
+            Audience::Editor => entry.editor_text(),
+            Audience::Viewer(paths) => entry.viewer_text(paths),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Server-Sent Events (WHATWG HTML, section 9.2): text from messages and back.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -19,20 +20,34 @@ pub struct SseEvent {
 /// Appends an event. Line ends in `data` become further `data:` lines; in `name` and `id`
 /// they would forge fields, so they are left out, as is NUL in `id`, which nobody would take.
 pub fn encode(event: &SseEvent, out: &mut String) {
-    let one_line = |text: &str| text.replace(['\r', '\n'], "");
     if !event.name.is_empty() {
-        let _ = writeln!(out, "event: {}", one_line(&event.name));
+        field("event", &one_line(&event.name), out);
     }
     if let Some(id) = &event.id {
-        let _ = writeln!(out, "id: {}", one_line(id).replace('\0', ""));
+        field("id", &one_line(id).replace('\0', ""), out);
     }
     if let Some(retry) = event.retry {
         let _ = writeln!(out, "retry: {}", retry.as_millis());
     }
-    for line in event.data.replace("\r\n", "\n").split(['\n', '\r']) {
-        let _ = writeln!(out, "data: {line}");
+    if is_one_line(&event.data) {
+        field("data", &event.data, out);
+    } else {
+        event.data.replace("\r\n", "\n").split(['\n', '\r']).for_each(|line| field("data", line, out));
     }
     out.push('\n');
+}
+
+fn field(name: &str, value: &str, out: &mut String) {
+    [name, ": ", value, "\n"].iter().for_each(|part| out.push_str(part));
+}
+
+/// As all JSON is that is written here.
+fn is_one_line(text: &str) -> bool {
+    !text.contains('\n') && !text.contains('\r')
+}
+
+fn one_line(text: &str) -> Cow<'_, str> {
+    if is_one_line(text) { Cow::Borrowed(text) } else { Cow::Owned(text.replace(['\r', '\n'], "")) }
 }
 
 /// Appends a comment of `kib` KiB: some proxies pass nothing on until they hold that much.

@@ -58,6 +58,7 @@ mod security;
 mod smoke;
 mod smuggling;
 mod sockets;
+mod stopping;
 mod stories;
 mod streams;
 mod support;

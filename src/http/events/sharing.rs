@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use crate::http::App;
@@ -12,7 +13,7 @@ use crate::relay::follower::Follower;
 use crate::relay::live::LiveMeet;
 use crate::wire::stream::Format;
 
-use super::EventStream;
+use super::{EventStream, Wake};
 
 impl EventStream {
     /// Whether it has everything that there is, and the next thing to come is what all readers of its kind are sent.
@@ -40,6 +41,14 @@ impl EventStream {
         let is_taken_away = self.access.grant.ended.is_cancelled() || self.live().ended.is_cancelled();
         let is_past = self.ends_at().is_some_and(|end| end <= Instant::now());
         self.ended.is_some() || is_taken_away || is_past || self.app.stopping.is_cancelled()
+    }
+
+    /// The last piece, where its time has come for one.
+    pub(in crate::http) fn last_words(&mut self) -> Option<Bytes> {
+        let Some(Wake::End(reason)) = self.wake() else { return None };
+        let words = self.ends(reason);
+        self.counted.sent(words.len(), self.follower.lag());
+        Some(words)
     }
 
     /// When it ends by itself.

@@ -14,7 +14,6 @@ use super::round::Round;
 use super::seat::{Given, Seat};
 use super::threads::give_way;
 use crate::http::App;
-use crate::http::events::EventStream;
 use crate::meet::limits::{HEARTBEAT_EVERY, ROUND_SLICE};
 use crate::metrics::Transport;
 use crate::relay::follower::Follower;
@@ -79,10 +78,16 @@ impl Lane {
                 Wake::Comer(Some(seat)) => self.admit(seat),
                 Wake::Comer(None) => return,
                 Wake::Bells => self.look_around(),
-                Wake::End => self.end_streams(),
+                Wake::End => {
+                    self.end_streams().await;
+                    // A server that stops is not asked again who came.
+                    while let Ok(seat) = comers.try_recv() {
+                        self.admit(seat);
+                    }
+                }
                 Wake::Finished => {
                     self.told_finished = true;
-                    self.dismiss(|_| true);
+                    self.dismiss();
                 }
                 Wake::Beat => self.beat().await,
                 Wake::News => self.round().await,
@@ -196,18 +201,25 @@ impl Lane {
         }
     }
 
-    /// Streams that have to end say so themselves.
-    fn end_streams(&mut self) {
-        self.dismiss(EventStream::must_end);
+    /// Streams that have to end say so, and give way in between.
+    async fn end_streams(&mut self) {
+        let mut said = 0_usize;
+        for place in 0..self.seats.len() {
+            let Some(seat) = self.seats[place].as_mut().filter(|seat| seat.stream.must_end()) else { continue };
+            let given = seat.say_goodbye();
+            self.settle(place, given);
+            said += 1;
+            if said.is_multiple_of(ROUND_SLICE) {
+                give_way().await;
+            }
+        }
         self.next_end = self.seats.iter().flatten().filter_map(|seat| seat.stream.ends_at()).min();
     }
 
-    /// Those have to be told something of their own.
-    fn dismiss(&mut self, who: impl Fn(&EventStream) -> bool) {
+    /// All have to be told something of their own.
+    fn dismiss(&mut self) {
         for place in 0..self.seats.len() {
-            if self.seats[place].as_ref().is_some_and(|seat| who(&seat.stream)) {
-                self.settle(place, Given::NotAll);
-            }
+            self.settle(place, Given::NotAll);
         }
     }
 

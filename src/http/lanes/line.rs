@@ -48,7 +48,8 @@ impl Framing {
         out.into()
     }
 
-    fn end(self) -> Bytes {
+    /// What says that nothing follows.
+    pub(super) fn end(self) -> Bytes {
         Bytes::from_static(if self == Framing::Chunked { b"0\r\n\r\n" } else { b"" })
     }
 }

@@ -100,6 +100,19 @@ impl Seat {
         self.line.give(heartbeat, 0).into()
     }
 
+    /// Ends its stream with a word; whoever has taken that is gone.
+    pub(super) fn say_goodbye(&mut self) -> Given {
+        let Some(words) = self.stream.last_words() else { return Given::NotAll };
+        match self.line.give(&self.line.framing.frame(words), 0) {
+            Ok(true) => {
+                // It knows that nothing follows, whether it takes this or not.
+                let _ = self.line.give(&self.line.framing.end(), 0);
+                Given::Gone
+            }
+            given => given.into(),
+        }
+    }
+
     /// Gives it what it lacks of a round.
     pub(super) fn give(&mut self, round: &mut Round, now: Timestamp) -> Given {
         let cursor = self.stream.cursor();

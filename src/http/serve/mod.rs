@@ -15,11 +15,12 @@ use axum::Router;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, warn};
 
-use crate::meet::limits::{SEND_BUFFER_BYTES, SHUTDOWN_GRACE};
+use crate::meet::limits::{SEND_BUFFER_BYTES, SHUTDOWN_GRACE, SHUTDOWN_MAX};
 use crate::metrics::Metrics;
 
 use super::access::Peer;
@@ -81,9 +82,24 @@ pub async fn serve(listener: TcpListener, front: Front) {
     }
     drop(listener);
     connections.close();
-    if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_err() {
-        warn!("some connections did not end in time and were cut");
+    if !all_end(&connections).await {
+        warn!(connections = connections.len(), "some connections did not end in time and were cut");
     }
+}
+
+/// Waits for connections to end, as long as one after the other does: a full hall takes longer to tell than a few. Tells whether all did.
+async fn all_end(connections: &TaskTracker) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < SHUTDOWN_MAX {
+        let before = connections.len();
+        if tokio::time::timeout(SHUTDOWN_GRACE, connections.wait()).await.is_ok() {
+            return true;
+        }
+        if connections.len() == before {
+            break;
+        }
+    }
+    connections.is_empty()
 }
 
 /// Serves one connection that no listener of ours has taken, to its end: plain HTTP/1.1.
@@ -105,4 +121,34 @@ async fn accept(listener: &TcpListener, room: &Room) -> io::Result<(TcpStream, S
     // Events are small and must not wait for each other.
     stream.set_nodelay(true)?;
     Ok((stream, peer, permit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Connections that end one after the other with a pause, as a machine that has more to do lets them; `stay` of them never do.
+    async fn stop(count: usize, pause: Duration, stay: usize) -> (bool, Duration) {
+        let connections = TaskTracker::new();
+        for nth in 0..count {
+            connections.spawn(tokio::time::sleep(pause * u32::try_from(nth).unwrap()));
+        }
+        for _ in 0..stay {
+            connections.spawn(std::future::pending::<()>());
+        }
+        connections.close();
+        let started = Instant::now();
+        (all_end(&connections).await, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn connections_are_waited_for_as_long_as_they_go_on_ending() {
+        let pause = SHUTDOWN_GRACE / 10;
+        assert_eq!(stop(41, pause, 0).await, (true, 4 * SHUTDOWN_GRACE), "a hall");
+        assert_eq!(stop(0, pause, 1).await, (false, SHUTDOWN_GRACE), "nobody goes");
+        let (all, took) = stop(11, pause, 1).await;
+        assert!(!all && took <= 3 * SHUTDOWN_GRACE, "one stays: {took:?}");
+        let (all, took) = stop(1_000, pause, 0).await;
+        assert!(!all && took <= SHUTDOWN_MAX + SHUTDOWN_GRACE, "too slow: {took:?}");
+    }
 }
