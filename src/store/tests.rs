@@ -1,8 +1,6 @@
 //! One suite for every store, and what a crash or a bad disk may do to a log.
 
 mod damage;
-#[path = "../../tests/shared/dice.rs"]
-mod dice;
 mod duties;
 mod folders;
 mod images;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
+use crate::dice::Dice;
 use crate::meet::chain::{Cursor, ServerKey};
 use crate::meet::id::MeetId;
 use crate::meet::limits::{CHECKPOINT_MIN_ENTRIES, CHECKPOINT_TAIL_BYTES, PAGE_DEFAULT_ENTRIES};
@@ -18,7 +19,6 @@ use crate::store::{Document, Stage, Store};
 use crate::wire::audience::Audience;
 use crate::wire::message::Message;
 
-use super::dice::Dice;
 use super::{Clock, Disk, Fault, LiveMeet, PATIENCE, Registry, acked, batch, outcome, registry, send, spec, state};
 
 const KEYS: &[&str] = &["a", "a.b", "a.b.c", "a.b[\"x y\"]", "a.d", "e[1]", "e[1].age", "e[1].squatKg[0]", "e[2]", "f"];
@@ -115,7 +115,7 @@ async fn a_meet_is_the_same_from_its_checkpoint_as_from_its_log() {
         let (disk, mut dice) = (Disk::default(), Dice(seed));
         let id = a_busy_meet(&disk, &mut dice, 10 + 6 * seed).await;
         let log = disk.memory.log(id);
-        let head = scan(&log).unwrap().records.iter().filter_map(StoredRecord::seq).last().unwrap_or(0);
+        let head = scan(&log).unwrap().records.iter().filter_map(StoredRecord::seq).next_back().unwrap_or(0);
         let mut runs = Vec::new();
         for resumes in [true, false] {
             disk.memory.set_log(id, log.clone());
