@@ -1,8 +1,6 @@
 //! The writer and the registry over a store that can be told to wait and to fail.
 
 mod checkpoints;
-#[path = "../../tests/shared/dice.rs"]
-mod dice;
 mod disk;
 mod failures;
 mod finishing;

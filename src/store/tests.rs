@@ -2,7 +2,7 @@
 
 mod damage;
 #[path = "../../tests/shared/dice.rs"]
-mod dice;
+pub(crate) mod dice;
 mod duties;
 mod folders;
 mod images;

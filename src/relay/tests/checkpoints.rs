@@ -14,11 +14,11 @@ use crate::relay::checkpoint::document;
 use crate::relay::replay::replay_log;
 use crate::relay::resuming::resume;
 use crate::store::scan::{StoredRecord, scan};
+use crate::store::tests::dice::Dice;
 use crate::store::{Document, Stage, Store};
 use crate::wire::audience::Audience;
 use crate::wire::message::Message;
 
-use super::dice::Dice;
 use super::{Clock, Disk, Fault, LiveMeet, PATIENCE, Registry, acked, batch, outcome, registry, send, spec, state};
 
 const KEYS: &[&str] = &["a", "a.b", "a.b.c", "a.b[\"x y\"]", "a.d", "e[1]", "e[1].age", "e[1].squatKg[0]", "e[2]", "f"];
@@ -115,7 +115,7 @@ async fn a_meet_is_the_same_from_its_checkpoint_as_from_its_log() {
         let (disk, mut dice) = (Disk::default(), Dice(seed));
         let id = a_busy_meet(&disk, &mut dice, 10 + 6 * seed).await;
         let log = disk.memory.log(id);
-        let head = scan(&log).unwrap().records.iter().filter_map(StoredRecord::seq).last().unwrap_or(0);
+        let head = scan(&log).unwrap().records.iter().rev().find_map(StoredRecord::seq).unwrap_or(0);
         let mut runs = Vec::new();
         for resumes in [true, false] {
             disk.memory.set_log(id, log.clone());
