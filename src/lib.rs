@@ -9,9 +9,6 @@
 // The oracle in `tests/` names the crate as those outside do.
 #[cfg(test)]
 extern crate self as liftrelay;
-#[cfg(test)]
-#[path = "../tests/shared/dice.rs"]
-mod dice;
 
 pub mod auth;
 pub mod cli;

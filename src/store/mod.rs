@@ -23,7 +23,7 @@ mod making;
 pub mod memory;
 pub mod scan;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod unclean;
 
 use std::borrow::Cow;

@@ -1,6 +1,8 @@
 //! One suite for every store, and what a crash or a bad disk may do to a log.
 
 mod damage;
+#[path = "../../tests/shared/dice.rs"]
+pub(crate) mod dice;
 mod duties;
 mod folders;
 mod images;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 
-use crate::dice::Dice;
 use crate::meet::chain::{Cursor, ServerKey};
 use crate::meet::id::MeetId;
 use crate::meet::limits::{CHECKPOINT_MIN_ENTRIES, CHECKPOINT_TAIL_BYTES, PAGE_DEFAULT_ENTRIES};
@@ -15,6 +14,7 @@ use crate::relay::checkpoint::document;
 use crate::relay::replay::replay_log;
 use crate::relay::resuming::resume;
 use crate::store::scan::{StoredRecord, scan};
+use crate::store::tests::dice::Dice;
 use crate::store::{Document, Stage, Store};
 use crate::wire::audience::Audience;
 use crate::wire::message::Message;
@@ -115,7 +115,7 @@ async fn a_meet_is_the_same_from_its_checkpoint_as_from_its_log() {
         let (disk, mut dice) = (Disk::default(), Dice(seed));
         let id = a_busy_meet(&disk, &mut dice, 10 + 6 * seed).await;
         let log = disk.memory.log(id);
-        let head = scan(&log).unwrap().records.iter().filter_map(StoredRecord::seq).next_back().unwrap_or(0);
+        let head = scan(&log).unwrap().records.iter().rev().find_map(StoredRecord::seq).unwrap_or(0);
         let mut runs = Vec::new();
         for resumes in [true, false] {
             disk.memory.set_log(id, log.clone());

@@ -3,9 +3,9 @@
 //!
 //! `IMAGES=10000000 cargo test --release --lib images -- --nocapture` is a campaign; `SEED` repeats one.
 
-use crate::dice::Dice;
 use crate::store::scan::{Rest, scan};
 
+use super::dice::Dice;
 use super::{all_told, written};
 
 /// Images of a run in the suite.
