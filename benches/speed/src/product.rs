@@ -57,6 +57,9 @@ impl Product {
         let mut http = Http::connect(address)?;
         let meets = [create(&mut http)?, create(&mut http)?];
         let tokens = (0..subscribers.div_ceil(PER_TOKEN).max(2)).map(|nth| grant(&mut http, &meets[0], nth)).collect::<Measured<_>>()?;
+        // Another process, for this one holds memory in which it has hashed passwords, and gives it back at any time.
+        process.end(STARTING)?;
+        let (process, address) = serve(&folder)?;
         Ok(Product { process, address, meets, tokens, query, _folder: folder })
     }
 
