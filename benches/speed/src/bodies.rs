@@ -65,8 +65,10 @@ fn states(plan: &Plan, table: &mut Table) -> Measured<()> {
         let request = with(&get("/static/body", ""), &unless(&file));
         let mut theirs = Fetcher::new(nginx.process(), nginx.address(), request)?;
         let (ratio, [ours, theirs]) = turns(plan, &mut ours, &mut theirs, plan.share(STATES))?;
-        let detail =
-            format!("{} bytes, log of {entries}; liftrelay {ours:.1} µs, nginx {theirs:.1} µs", if is_known { 0 } else { first.body.len() });
+        let detail = format!(
+            "{} bytes, log of {entries}; liftrelay {ours:.1} µs, nginx {theirs:.1} µs",
+            if is_known { 0 } else { first.body.len() }
+        );
         table.add(&Row::new(work, ratio, "× nginx", AtMost(STATE_LIMIT), detail));
     }
     Ok(())
