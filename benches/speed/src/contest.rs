@@ -32,8 +32,12 @@ pub struct Seen {
 impl Contest {
     /// Everyone with a crowd of its own. Subscribers of the server ask for their stream with `query`.
     pub fn open(way: Way, size: usize, query: &'static str) -> Measured<Contest> {
+        Contest::of(Product::start(size, query)?, way, size)
+    }
+
+    /// The same with a server that is there.
+    pub fn of(product: Product, way: Way, size: usize) -> Measured<Contest> {
         let folder = folder()?;
-        let product = Product::start(size, query)?;
         let length = product.event_length()?;
         let bare = (way == Way::Stream).then(|| Contestant::new(Bare::start(length)?, way, size)).transpose()?;
         let nchan = match Nginx::start(length) {

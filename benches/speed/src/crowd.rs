@@ -1,13 +1,14 @@
 //! Many subscribers in one thread, cheap enough to share two cores with what they measure.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use mio::unix::SourceFd;
 use mio::{Events, Interest, Token, Waker};
 
 use super::Measured;
@@ -15,6 +16,7 @@ use super::http::head_end;
 use super::poller::Poller;
 use super::reader::Reader;
 use super::relay::Relay;
+use super::wire::Wire;
 
 /// Events that may be under way at once, their starts remembered.
 pub const UNDER_WAY: usize = 64;
@@ -108,11 +110,11 @@ impl Seats {
 
     /// Reads what there is and what comes, in a thread of its own. `goal` is the number of the last event that is under way.
     pub fn listen(self, goal: u64) -> Measured<Crowd> {
-        let Seats(mut subscribers) = self;
+        let Seats(subscribers) = self;
         let poll = mio::Poll::new()?;
         let stop = Waker::new(poll.registry(), STOP)?;
-        for (nth, subscriber) in subscribers.iter_mut().enumerate() {
-            poll.registry().register(&mut subscriber.stream, Token(nth), Interest::READABLE)?;
+        for (nth, subscriber) in subscribers.iter().enumerate() {
+            poll.registry().register(&mut SourceFd(&subscriber.wire.socket().as_raw_fd()), Token(nth), Interest::READABLE)?;
         }
         let shared = Shared { born: Instant::now(), starts: std::array::from_fn(|_| AtomicU64::new(0)), goal: AtomicU64::new(goal) };
         let (shared, (told, arrivals)) = (Arc::new(shared), channel());
@@ -127,18 +129,18 @@ impl Seats {
 }
 
 struct Subscriber {
-    stream: mio::net::TcpStream,
+    wire: Wire,
     ear: Box<dyn Ear>,
 }
 
 impl Subscriber {
     fn follow(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
-        let mut stream = TcpStream::connect(relay.address())?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.write_all(relay.subscription(nth).as_bytes())?;
+        let mut wire = relay.wire()?;
+        wire.socket().set_read_timeout(Some(PATIENCE))?;
+        wire.write_all(relay.subscription(nth).as_bytes())?;
         let (mut seen, mut piece) = (Vec::new(), [0; 4096]);
         let end = loop {
-            match stream.read(&mut piece)? {
+            match wire.read(&mut piece)? {
                 0 => return Err("the connection was closed before an answer".into()),
                 length => seen.extend_from_slice(&piece[..length]),
             }
@@ -151,19 +153,19 @@ impl Subscriber {
         }
         let mut reader = Reader::new(head + 1);
         reader.take(&seen[end..], |_| {})?;
-        Subscriber::new(stream, Box::new(reader))
+        Subscriber::new(wire, Box::new(reader))
     }
 
     fn poll(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
-        let mut stream = TcpStream::connect(relay.address())?;
+        let mut wire = relay.wire()?;
         let poller = Poller::new(relay.polls(nth).ok_or("nobody polls there")?, head);
-        stream.write_all(poller.next_request("").as_bytes())?;
-        Subscriber::new(stream, Box::new(poller))
+        wire.write_all(poller.next_request("").as_bytes())?;
+        Subscriber::new(wire, Box::new(poller))
     }
 
-    fn new(stream: TcpStream, ear: Box<dyn Ear>) -> Measured<Subscriber> {
-        stream.set_nonblocking(true)?;
-        Ok(Subscriber { stream: mio::net::TcpStream::from_std(stream), ear })
+    fn new(wire: Wire, ear: Box<dyn Ear>) -> Measured<Subscriber> {
+        wire.socket().set_nonblocking(true)?;
+        Ok(Subscriber { wire, ear })
     }
 }
 
@@ -201,10 +203,10 @@ impl Watch {
     /// Reads all that there is. A short read has emptied the socket, so nobody asks it twice.
     fn read(&mut self, nth: usize, buffer: &mut [u8]) -> Measured<()> {
         let Watch { subscribers, shared, arrived, latencies, .. } = self;
-        let Subscriber { stream, ear } = &mut subscribers[nth];
+        let Subscriber { wire, ear } = &mut subscribers[nth];
         let mut length = buffer.len();
-        while length == buffer.len() {
-            length = match stream.read(buffer) {
+        while length == buffer.len() || wire.keeps_records() {
+            length = match wire.read(buffer) {
                 Ok(0) => return Err("the stream ended".into()),
                 Ok(length) => length,
                 Err(fault) if fault.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -216,7 +218,7 @@ impl Watch {
                 *arrived += usize::from(number == goal);
             })?;
             if let Some(next) = next {
-                stream.write_all(next.as_bytes())?;
+                wire.write_all(next.as_bytes())?;
             }
         }
         Ok(())

@@ -59,6 +59,15 @@ pub fn filtered(plan: &Plan, table: &mut Table) -> Measured<()> {
     Ok(())
 }
 
+/// Where hyper keeps the socket; what is spent on secrecy is in it.
+pub fn tls(plan: &Plan, table: &mut Table) -> Measured<()> {
+    let mut contest = Contest::of(Product::under_tls(HALL)?, Way::Stream, HALL)?;
+    let seen = contest.rounds(plan, single(plan, HALL))?;
+    table.add(&seen.against_bare(format!("SSE under TLS, N = {HALL}, CPU per delivery"), 1.4));
+    table.add(&memory(&contest, HALL, " under TLS", 7.0));
+    Ok(())
+}
+
 pub fn bursts(plan: &Plan, table: &mut Table) -> Measured<()> {
     let mut contest = Contest::open(Way::Stream, HALL, "")?;
     let seen = contest.rounds(plan, Work { bursts: plan.share(10), burst: BURST })?;

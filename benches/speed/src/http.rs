@@ -1,16 +1,17 @@
 //! As much of an HTTP client as pushing takes: one connection that is kept, one request at a time.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::Measured;
+use super::wire::Wire;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug)]
 pub struct Http {
-    stream: TcpStream,
+    wire: Wire,
     buffer: Vec<u8>,
 }
 
@@ -39,14 +40,17 @@ impl Reply {
 
 impl Http {
     pub fn connect(address: SocketAddr) -> Measured<Http> {
-        let stream = TcpStream::connect(address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        Ok(Http { stream, buffer: Vec::new() })
+        Http::over(Wire::plain(address)?)
+    }
+
+    pub fn over(wire: Wire) -> Measured<Http> {
+        wire.socket().set_nodelay(true)?;
+        wire.socket().set_read_timeout(Some(PATIENCE))?;
+        Ok(Http { wire, buffer: Vec::new() })
     }
 
     pub fn send(&mut self, request: &str) -> Measured<Reply> {
-        self.stream.write_all(request.as_bytes())?;
+        self.wire.write_all(request.as_bytes())?;
         self.reply()
     }
 
@@ -67,7 +71,7 @@ impl Http {
 
     fn read_more(&mut self) -> Measured<()> {
         let mut chunk = [0; 16 * 1024];
-        match self.stream.read(&mut chunk)? {
+        match self.wire.read(&mut chunk)? {
             0 => Err("the connection was closed in the middle of an answer".into()),
             length => {
                 self.buffer.extend_from_slice(&chunk[..length]);

@@ -30,6 +30,7 @@ mod spread;
 mod stalled;
 mod start;
 mod table;
+mod wire;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,7 @@ type Part = fn(&Plan, &mut Table) -> Measured<()>;
 const PARTS: &[(&str, Part)] = &[
     ("fan-out", fan_out::streams),
     ("filtered", fan_out::filtered),
+    ("tls", fan_out::tls),
     ("bursts", fan_out::bursts),
     ("long-polls", fan_out::long_polls),
     ("stalled", stalled::measure),

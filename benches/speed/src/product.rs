@@ -1,7 +1,7 @@
 //! The server itself: the real program with real tokens, files and fsync.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use super::process::Process;
 use super::reader::MARK;
 use super::relay::{Channel, Relay};
 use super::seed;
+use super::wire::{Trust, Wire};
 
 pub const PASSWORD: &str = "chalk and collars";
 const STARTING: Duration = Duration::from_secs(20);
@@ -40,6 +41,8 @@ pub struct Product {
     /// Half of them editors, half viewers: both audiences get every event.
     tokens: Vec<String>,
     query: &'static str,
+    /// Where it is reached under TLS only.
+    trust: Option<Trust>,
     _folder: TempDir,
 }
 
@@ -52,15 +55,25 @@ struct Meet {
 impl Product {
     /// A server with tokens for so many subscribers, who ask for their stream with `query`.
     pub fn start(subscribers: usize, query: &'static str) -> Measured<Product> {
+        Product::start_in(folder()?, None, subscribers, query)
+    }
+
+    /// The same, reached under TLS only.
+    pub fn under_tls(subscribers: usize) -> Measured<Product> {
         let folder = folder()?;
+        let trust = Trust::found(folder.path())?;
+        Product::start_in(folder, Some(trust), subscribers, "")
+    }
+
+    fn start_in(folder: TempDir, trust: Option<Trust>, subscribers: usize, query: &'static str) -> Measured<Product> {
         let (process, address) = serve(&folder)?;
-        let mut http = Http::connect(address)?;
+        let mut http = Http::over(wire(address, trust.as_ref())?)?;
         let meets = [create(&mut http)?, create(&mut http)?];
         let tokens = (0..subscribers.div_ceil(PER_TOKEN).max(2)).map(|nth| grant(&mut http, &meets[0], nth)).collect::<Measured<_>>()?;
         // Another process, for this one holds memory in which it has hashed passwords, and gives it back at any time.
         process.end(STARTING)?;
         let (process, address) = serve(&folder)?;
-        Ok(Product { process, address, meets, tokens, query, _folder: folder })
+        Ok(Product { process, address, meets, tokens, query, trust, _folder: folder })
     }
 
     /// A server whose meets have been there before, so that it hashes no password; `command` is what its program is run by.
@@ -71,7 +84,7 @@ impl Product {
         let (process, address) = serve_by(command, &folder)?;
         let viewer = grant(&mut Http::connect(address)?, &meets[0], 1)?;
         let tokens = vec![meets[0].token.clone(), viewer];
-        Ok(Product { process, address, meets, tokens, query: "", _folder: folder })
+        Ok(Product { process, address, meets, tokens, query: "", trust: None, _folder: folder })
     }
 
     /// Ends the server, which may take its time.
@@ -84,15 +97,15 @@ impl Product {
     /// Bytes that one event takes on the wire: what the others are given to carry.
     pub fn event_length(&self) -> Measured<usize> {
         let Meet { path, token } = &self.meets[Channel::Nobody as usize];
-        let mut stream = TcpStream::connect(self.address)?;
-        stream.set_read_timeout(Some(STARTING))?;
+        let mut stream = self.wire()?;
+        stream.socket().set_read_timeout(Some(STARTING))?;
         stream.write_all(format!("GET {path}/events HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n").as_bytes())?;
         let mut piece = [0; 4096];
         let mut length = stream.read(&mut piece)?;
         while !has(&piece[..length], "event: hello") {
             length = stream.read(&mut piece)?;
         }
-        Http::connect(self.address)?.send(&self.publication(Channel::Nobody, 0))?.granted()?;
+        Http::over(self.wire()?)?.send(&self.publication(Channel::Nobody, 0))?.granted()?;
         length = stream.read(&mut piece)?;
         if has(&piece[..length], MARK) { Ok(length) } else { Err("an event came in pieces".into()) }
     }
@@ -112,6 +125,10 @@ impl Product {
     }
 }
 
+fn wire(address: SocketAddr, trust: Option<&Trust>) -> Measured<Wire> {
+    trust.map_or_else(|| Wire::plain(address), |trust| trust.connect(address))
+}
+
 fn has(bytes: &[u8], text: &str) -> bool {
     memchr::memmem::find(bytes, text.as_bytes()).is_some()
 }
@@ -126,10 +143,13 @@ fn serve_by(mut command: Command, folder: &TempDir) -> Measured<(Process, Socket
     let ready = folder.path().join("ready");
     let _ = std::fs::remove_file(&ready);
     command.args(["serve", "--listen", "127.0.0.1:0", "--max-connections", "40000", "--data-dir"]).arg(folder.path().join("data"));
+    if folder.path().join("tls.pem").exists() {
+        command.arg("--tls-cert").arg(folder.path().join("tls.pem")).arg("--tls-key").arg(folder.path().join("tls.key"));
+    }
     let mut process = Process::start(command.arg("--ready-file").arg(&ready).stdout(Stdio::null()).stderr(Stdio::null()))?;
     let started = Instant::now();
     loop {
-        if let Some(address) = std::fs::read_to_string(&ready).ok().and_then(|url| url.trim().strip_prefix("http://")?.parse().ok()) {
+        if let Some(address) = std::fs::read_to_string(&ready).ok().and_then(|url| url.trim().rsplit_once("://")?.1.parse().ok()) {
             return Ok((process, address));
         }
         if started.elapsed() > STARTING || process.child().try_wait()?.is_some() {
@@ -167,6 +187,10 @@ impl Relay for Product {
 
     fn process(&self) -> &Process {
         &self.process
+    }
+
+    fn wire(&self) -> Measured<Wire> {
+        wire(self.address, self.trust.as_ref())
     }
 
     fn subscription(&self, nth: usize) -> String {

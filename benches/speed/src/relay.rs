@@ -11,6 +11,7 @@ use super::fsync::Disk;
 use super::http::Http;
 use super::poller::Polls;
 use super::process::Process;
+use super::wire::Wire;
 
 /// Where an event goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,10 @@ pub trait Relay {
     fn name(&self) -> &'static str;
     fn address(&self) -> SocketAddr;
     fn process(&self) -> &Process;
+    /// A new connection.
+    fn wire(&self) -> Measured<Wire> {
+        Wire::plain(self.address())
+    }
     /// The request by which somebody subscribes; `nth` tells whose token it is.
     fn subscription(&self, nth: usize) -> String;
     /// The requests of somebody who polls, where that is possible.
@@ -137,7 +142,7 @@ impl<R: Relay> Contestant<R> {
 
     /// Pushes to the crowd, or where nobody follows.
     fn pushes(&mut self, crowd: Option<&Crowd>, work: Work) -> Measured<Pushes> {
-        let mut pusher = Http::connect(self.relay.address())?;
+        let mut pusher = Http::over(self.relay.wire()?)?;
         let channel = if crowd.is_some() { Channel::Crowd } else { Channel::Nobody };
         let mut seen = Pushes::default();
         let before = self.relay.process().cpu()?;
