@@ -27,7 +27,7 @@ impl Plan {
 
     /// Rounds in which the contestants take turns; the median counts.
     pub fn rounds(&self) -> usize {
-        if self.quick { 3 } else { 7 }
+        if self.quick { 5 } else { 7 }
     }
 
     /// An amount of work, or a part of it.
