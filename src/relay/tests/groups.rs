@@ -2,22 +2,30 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinHandle;
+
 use crate::meet::limits::{GROUP_MAX, MAILBOX};
 use crate::meet::outcome::Decision;
-use crate::relay::live::Fault;
+use crate::relay::live::{Fault, LiveMeet};
 use crate::relay::orders::Order;
 use crate::wire::stream::Format;
 
 use super::{Disk, acked, follower, outcome, registry, send, spec, state, writer};
+
+/// Sends update 1, and holds it where the disk has it and is not done.
+async fn first_at_the_disk(disk: &Disk, live: &Arc<LiveMeet>) -> JoinHandle<Result<Decision, Fault>> {
+    disk.hold();
+    let first = send(live, 1).await;
+    disk.arrived(1).await;
+    first
+}
 
 #[tokio::test]
 async fn nobody_sees_an_update_before_it_is_on_the_disk() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
     let mut reader = follower(&live);
-    disk.hold();
-    let pushing = send(&live, 1).await;
-    disk.arrived(1).await;
+    let pushing = first_at_the_disk(&disk, &live).await;
     assert_eq!((live.committed.head(), state(&live).as_str()), (0, "{}"));
     assert!(reader.next_event(Format::Sse).is_none() && reader.is_at_head());
     assert!(!pushing.is_finished(), "it was acked before it was durable");
@@ -31,9 +39,7 @@ async fn nobody_sees_an_update_before_it_is_on_the_disk() {
 async fn pushes_that_wait_for_the_disk_share_the_next_append() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let mut pushing = vec![send(&live, 1).await];
-    disk.arrived(1).await;
+    let mut pushing = vec![first_at_the_disk(&disk, &live).await];
     for number in 2..=100 {
         pushing.push(send(&live, number).await);
     }
@@ -48,9 +54,7 @@ async fn pushes_that_wait_for_the_disk_share_the_next_append() {
 async fn a_flood_is_told_at_once_and_what_was_taken_is_carried_out() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let mut pushing = vec![send(&live, 1).await];
-    disk.arrived(1).await;
+    let mut pushing = vec![first_at_the_disk(&disk, &live).await];
     // One is at the disk, a group is applied behind it, the rest waits.
     let room = (1 + GROUP_MAX + MAILBOX) as u64;
     for number in 2..=room {
@@ -71,9 +75,7 @@ async fn a_flood_is_told_at_once_and_what_was_taken_is_carried_out() {
 async fn a_client_that_went_away_loses_its_answer_and_not_its_update() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let pushing = send(&live, 1).await;
-    disk.arrived(1).await;
+    let pushing = first_at_the_disk(&disk, &live).await;
     pushing.abort();
     disk.release();
     assert_eq!(acked(outcome(send(&live, 1).await).await), (1, true));
@@ -83,9 +85,7 @@ async fn a_client_that_went_away_loses_its_answer_and_not_its_update() {
 async fn a_group_is_shown_and_acked_while_the_disk_has_the_next_one() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let first = send(&live, 1).await;
-    disk.arrived(1).await;
+    let first = first_at_the_disk(&disk, &live).await;
     let ahead = [send(&live, 2).await, send(&live, 3).await];
     disk.release_one();
     assert_eq!(acked(outcome(first).await), (1, false));
@@ -103,9 +103,7 @@ async fn a_group_is_shown_and_acked_while_the_disk_has_the_next_one() {
 async fn a_resend_of_what_is_on_its_way_to_the_disk_is_answered_behind_it() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let first = send(&live, 1).await;
-    disk.arrived(1).await;
+    let first = first_at_the_disk(&disk, &live).await;
     let again = send(&live, 1).await;
     for _ in 0..10 {
         tokio::task::yield_now().await;
@@ -120,9 +118,7 @@ async fn a_resend_of_what_is_on_its_way_to_the_disk_is_answered_behind_it() {
 async fn orders_that_share_no_append_are_carried_out_in_their_turn() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let mut before = vec![send(&live, 1).await];
-    disk.arrived(1).await;
+    let mut before = vec![first_at_the_disk(&disk, &live).await];
     before.push(send(&live, 2).await);
     let finishing = {
         let live = Arc::clone(&live);
@@ -144,9 +140,7 @@ async fn orders_that_share_no_append_are_carried_out_in_their_turn() {
 async fn a_meet_retires_behind_the_pushes_that_came_before() {
     let disk = Disk::default();
     let live = registry(&disk).create(spec()).await.unwrap();
-    disk.hold();
-    let mut before = vec![send(&live, 1).await];
-    disk.arrived(1).await;
+    let mut before = vec![first_at_the_disk(&disk, &live).await];
     before.push(send(&live, 2).await);
     let (reply, retired) = tokio::sync::oneshot::channel();
     live.order(Order::Retire(reply)).unwrap();
