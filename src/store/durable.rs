@@ -51,18 +51,13 @@ pub(crate) fn read_file(path: &Path) -> io::Result<Vec<u8>> {
     fs::read(path)
 }
 
-/// Reads a plain file that ends at byte `upto`, from byte `from` on; `None` where it ends elsewhere.
-pub(super) fn read_end(path: &Path, from: u64, upto: u64) -> io::Result<Option<Vec<u8>>> {
+/// Reads a plain file from byte `from` on, `max` bytes at most.
+pub(super) fn read_from(path: &Path, from: u64, max: u64) -> io::Result<Vec<u8>> {
     check_plain(path)?;
-    let mut file = File::open(path)?;
-    if file.metadata()?.len() != upto {
-        return Ok(None);
-    }
+    let (mut file, mut bytes) = (File::open(path)?, Vec::new());
     file.seek(SeekFrom::Start(from))?;
-    let mut end = Vec::new();
-    // One byte more would show that somebody writes to it.
-    file.take(upto.saturating_sub(from) + 1).read_to_end(&mut end)?;
-    Ok(Some(end).filter(|end| end.len() as u64 == upto.saturating_sub(from)))
+    file.take(max).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Refuses whatever is no plain file, by its own name rather than what a link leads to.

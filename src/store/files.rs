@@ -4,20 +4,20 @@
 //! A meet that was recovered from clients has a `recovery.json`, and in `superseded/` the one whose place it took.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use tracing::{error, warn};
 
 use crate::meet::id::MeetId;
+use crate::meet::limits::RESERVE_MAX_BYTES;
 use crate::meet::time::Timestamp;
 use crate::mutant::{Mutant, planted};
 
 use super::doubles::{Doubles, which_counts};
-use super::durable::{
-    at, check_folder, check_plain, free_name, lock, make_folder, read_end, read_file, set_aside, sync_folder, write_file,
-};
+use super::durable::{at, check_folder, free_name, lock, make_folder, read_file, read_from, set_aside, sync_folder, write_file};
+use super::journal::{FileJournal, without_reserve};
 use super::line::Header;
 use super::making::{settle_unfinished, supersede, unfinished, write_new};
 use super::scan::{Rest, scan_header};
@@ -172,17 +172,13 @@ impl FileStore {
             replace_file(log, sound, self.fsync)?;
             self.unclean.settle(id);
         }
-        self.journal(log)
+        self.journal(log, sound.len())
     }
 
-    fn journal(&self, log: &Path) -> Result<Box<dyn Journal>, StoreError> {
-        check_plain(log).map_err(at("opening", log))?;
-        let file = OpenOptions::new().append(true).open(log).map_err(at("opening", log))?;
-        if self.fsync == Fsync::Always {
-            // What a killed server wrote but did not sync is about to be shown, so it must be durable first.
-            file.sync_data().map_err(at("syncing", log))?;
-        }
-        Ok(Box::new(FileJournal { file, fsync: self.fsync }))
+    /// Opens a log of so many bytes for appending.
+    fn journal(&self, log: &Path, bytes: usize) -> Result<Box<dyn Journal>, StoreError> {
+        let journal = FileJournal::open(log, bytes as u64, self.fsync).map_err(at("opening", log))?;
+        Ok(Box::new(journal))
     }
 }
 
@@ -196,14 +192,14 @@ impl Store for FileStore {
         write_new(&making, new, self.fsync)?;
         fs::rename(&making, &current).map_err(at("making", &current))?;
         self.sync_folder(&self.root.join(CURRENT))?;
-        self.journal(&current.join(LOG_FILE))
+        self.journal(&current.join(LOG_FILE), new.header.len())
     }
 
     fn supersede(&self, id: MeetId, new: &NewMeet) -> Result<Box<dyn Journal>, StoreError> {
         self.check_is_once(id)?;
         supersede(&self.root.join(CURRENT), id, new, self.fsync)?;
         self.unclean.settle(id);
-        self.journal(&self.folder_at(Stage::Current, id).join(LOG_FILE))
+        self.journal(&self.folder_at(Stage::Current, id).join(LOG_FILE), new.header.len())
     }
 
     fn open(&self, id: MeetId) -> Result<Option<StoredMeet>, StoreError> {
@@ -216,7 +212,7 @@ impl Store for FileStore {
         let cut = || match &scan.rest {
             Rest::Nothing => Ok(true),
             Rest::TornTail { .. } if planted(Mutant::TailKept) => Ok(true),
-            Rest::TornTail { .. } => self.cut_tail(&log, &bytes, scan.sound_bytes).map(|()| true),
+            Rest::TornTail { bytes: torn } => self.cut_tail(&log, &bytes[..scan.sound_bytes + torn], scan.sound_bytes).map(|()| true),
             Rest::Damage(_) => Ok(false),
         };
         let journal = cut().and_then(|sound| match stage {
@@ -236,12 +232,16 @@ impl Store for FileStore {
     fn log_end(&self, id: MeetId, from: u64, upto: u64) -> Result<Option<(Stage, Vec<u8>)>, StoreError> {
         let Some((stage, folder)) = self.folder(id).filter(|_| !self.unclean.is_in_doubt(id)) else { return Ok(None) };
         let log = folder.join(LOG_FILE);
+        let bytes = upto.saturating_sub(from);
         let read = || {
             check_folder(&folder)?;
-            read_end(&log, from, upto)
+            // One byte more would show that it goes on.
+            read_from(&log, from, bytes + RESERVE_MAX_BYTES + 1)
         };
-        let end = read().map_err(at("reading the end of", &log))?;
-        Ok(end.filter(|_| self.check_is_once(id).is_ok()).map(|end| (stage, end)))
+        let mut end = read().map_err(at("reading the end of", &log))?;
+        end.truncate(without_reserve(&end).len());
+        let is_there = end.len() as u64 == bytes && self.check_is_once(id).is_ok();
+        Ok(is_there.then_some((stage, end)))
     }
 
     fn renew(&self, id: MeetId) -> Result<(), StoreError> {
@@ -266,7 +266,7 @@ impl Store for FileStore {
         self.unclean.settle(id);
         warn!(log = %path.display(), aside = %aside.display(), "the damaged log was put aside, and a whole one stands in its place");
         match stage {
-            Stage::Current => self.journal(&path),
+            Stage::Current => self.journal(&path, log.len()),
             Stage::Finished => Ok(Box::new(Closed)),
         }
     }
@@ -343,21 +343,6 @@ impl Store for FileStore {
         let path = self.root.join(".probe");
         self.write_file(&path, b"liftrelay\n")?;
         fs::remove_file(&path).map_err(at("removing", &path))
-    }
-}
-
-struct FileJournal {
-    file: File,
-    fsync: Fsync,
-}
-
-impl Journal for FileJournal {
-    fn append(&mut self, lines: &[u8]) -> io::Result<()> {
-        self.file.write_all(lines)?;
-        match self.fsync {
-            Fsync::Always if !planted(Mutant::NoSync) => self.file.sync_data(),
-            Fsync::Always | Fsync::Never => Ok(()),
-        }
     }
 }
 

@@ -16,6 +16,7 @@ mod doubles;
 pub(crate) mod durable;
 mod exact;
 pub mod files;
+mod journal;
 pub mod line;
 pub mod log_end;
 pub mod log_writer;

@@ -14,6 +14,7 @@ use crate::meet::entry::EntryFields;
 use crate::meet::outcome::Remembered;
 
 use super::exact::{self, ExactLine};
+use super::journal::without_reserve;
 use super::line::{AnyBody, Durable, Encoder, FORMAT, Header, VERSION, split_sum, sum_fits};
 
 /// A log as it was found.
@@ -34,11 +35,11 @@ pub struct Scan {
 /// What comes behind the sound records of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rest {
-    /// Nothing.
+    /// Nothing, or a reserve.
     Nothing,
     /// What a crash left of an append that nobody was told of.
     TornTail {
-        /// How many bytes.
+        /// How many bytes, without a reserve behind them.
         bytes: usize,
     },
     /// Damage to what had been durable.
@@ -118,6 +119,7 @@ pub enum BadHeader {
 /// # Errors
 /// [`BadHeader`]; every other fault is described in the [`Scan`].
 pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
+    let bytes = without_reserve(bytes);
     let mut lines = Lines { bytes, at: 0 };
     let (header, sum) = read_header(lines.next())?;
     let mut reader = Reader::behind(0, sum);

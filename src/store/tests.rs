@@ -7,6 +7,7 @@ mod duties;
 mod folders;
 mod images;
 mod impostors;
+mod reserve;
 mod unclean;
 
 use serde_json::value::RawValue;

@@ -125,22 +125,33 @@ static int is_below(int fd, const char *name, char *path, char **below) {
     return is_simulated() && path_of(fd, name, path, 4096) && (*below = below_data(path));
 }
 
-ssize_t write(int fd, const void *bytes, size_t count) {
+/* Writes at the place of the descriptor where `at` is negative. */
+static ssize_t put(int fd, const void *bytes, size_t count, off64_t at) {
+    return at < 0 ? REAL(write)(fd, bytes, count) : REAL(pwrite64)(fd, bytes, count, at);
+}
+
+static ssize_t write_at(int fd, const void *bytes, size_t count, off64_t at) {
     char path[4096], *below;
     struct stat facts;
     if (!is_below(fd, NULL, path, &below) || fstat(fd, &facts) != 0)
-        return REAL(write)(fd, bytes, count);
-    long long at = fcntl(fd, F_GETFL) & O_APPEND ? (long long)facts.st_size : (long long)lseek(fd, 0, SEEK_CUR);
+        return put(fd, bytes, count, at);
+    long long place = at;
+    if (at < 0)
+        place = fcntl(fd, F_GETFL) & O_APPEND ? (long long)facts.st_size : (long long)lseek(fd, 0, SEEK_CUR);
     if (has_fault(path, "write"))
         return fail(EIO);
     if (has_fault(path, "full"))
         return fail(ENOSPC);
     int is_torn = count > 1 && has_fault(path, "torn");
-    ssize_t written = REAL(write)(fd, bytes, is_torn ? count / 2 : count);
+    ssize_t written = put(fd, bytes, is_torn ? count / 2 : count, at);
     if (written > 0)
-        note(path, bytes, (size_t)written, "write %llu %lld %zd\n", (unsigned long long)facts.st_ino, at, written);
+        note(path, bytes, (size_t)written, "write %llu %lld %zd\n", (unsigned long long)facts.st_ino, place, written);
     return is_torn ? fail(EIO) : written;
 }
+
+ssize_t write(int fd, const void *bytes, size_t count) { return write_at(fd, bytes, count, -1); }
+
+ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) { return write_at(fd, bytes, count, at); }
 
 static int sync_with(int fd, int (*real)(int)) {
     char path[4096], *below;

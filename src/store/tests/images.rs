@@ -1,4 +1,4 @@
-//! A real journal as a bad disk may leave it, sampled: cut anywhere, sectors zeroed, stale or swapped, bits flipped, lines lost
+//! A real journal as a bad disk may leave it, sampled: cut anywhere, sectors zeroed, blank, stale or swapped, bits flipped, lines lost
 //! or doubled. What is read back is an exact prefix, and whatever had been durable is never cut without a word.
 //!
 //! `IMAGES=10000000 cargo test --release --lib images -- --nocapture` is a campaign; `SEED` repeats one.
@@ -29,7 +29,7 @@ fn harm(log: &[u8], dice: &mut Dice) -> Vec<u8> {
     let mut bytes = log.to_vec();
     let sectors = bytes.len() / SECTOR;
     let sector = |number: usize| number * SECTOR..(number + 1) * SECTOR;
-    match dice.place(6) {
+    match dice.place(7) {
         0 => bytes.truncate(dice.place(log.len())),
         1 => bytes[sector(dice.place(sectors))].fill(0),
         2 => {
@@ -45,6 +45,15 @@ fn harm(log: &[u8], dice: &mut Dice) -> Vec<u8> {
             let (lost, doubled) = (dice.place(lines.len()), dice.place(lines.len()));
             let kept = lines.iter().enumerate().filter(|(number, _)| *number != lost);
             return kept.flat_map(|(number, line)| if number == doubled { [*line, *line].concat() } else { line.to_vec() }).collect();
+        }
+        // An append into a reserve: a stretch of it is not there, and neither is what came behind.
+        5 => {
+            let (start, end) = (dice.place(bytes.len()), dice.place(bytes.len()));
+            bytes[start.min(end)..start.max(end)].fill(b' ');
+            if dice.place(2) == 0 {
+                bytes[start.max(end)..].fill(b' ');
+            }
+            bytes.resize(log.len() + dice.place(4096), b' ');
         }
         // An append that the power cut: a stretch of it is there, the rest is what lay there before.
         _ => {

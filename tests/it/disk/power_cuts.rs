@@ -18,18 +18,25 @@ use crate::support::stream::assert_gapless;
 
 const CUTS: u64 = 25;
 
-/// Takes from the log what a power cut may take: all that was not synced (`keep` 0) or a part of it (up to 99 of 100).
-fn cut_power(disk: &Disk, log: &Path, keep: u64) {
+/// Takes from the log what a power cut may take: all that was not synced (`keep` 0) or a part of it (up to 99 of 100). Where it
+/// had taken the place of a reserve, that is there again.
+fn cut_power(disk: &Disk, log: &Path, keep: usize) {
     let ledger = fs::read_to_string(disk.ledger()).unwrap_or_default();
-    let synced: HashMap<u64, u64> = ledger
+    let synced: HashMap<u64, usize> = ledger
         .lines()
         .filter_map(|line| line.split_once(' '))
         .map(|(inode, size)| (inode.parse().unwrap(), size.parse().unwrap()))
         .collect();
-    let facts = fs::metadata(log).unwrap();
-    let synced = synced.get(&facts.ino()).copied().unwrap_or(0);
-    let left = synced + (facts.len().saturating_sub(synced)) * keep / 100;
-    fs::OpenOptions::new().write(true).open(log).unwrap().set_len(left).unwrap();
+    let synced = synced.get(&fs::metadata(log).unwrap().ino()).copied().unwrap_or(0);
+    let mut bytes = fs::read(log).unwrap();
+    let end = bytes.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1);
+    let left = synced + end.saturating_sub(synced) * keep / 100;
+    if end < bytes.len() {
+        bytes[left.min(end)..end].fill(b' ');
+    } else {
+        bytes.truncate(left);
+    }
+    fs::write(log, bytes).unwrap();
 }
 
 /// Pushes pairs of updates for a while; gives the highest number that was acked.
@@ -71,7 +78,7 @@ async fn what_was_acked_survives_power_cuts() {
         tokio::time::sleep(Duration::from_micros(200 * (cut % 5))).await;
         kill(&mut process);
         let _ = sending.await;
-        cut_power(&disk, &log, cut * 4 % 100);
+        cut_power(&disk, &log, cut as usize * 4 % 100);
         process = disk.start(&[]);
         let page = desk.at(&process.url).pull(0).await;
         let entries = page["updatesRelayed"].as_array().unwrap();
