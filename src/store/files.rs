@@ -17,7 +17,7 @@ use crate::mutant::{Mutant, planted};
 
 use super::doubles::{Doubles, which_counts};
 use super::durable::{at, check_folder, free_name, lock, make_folder, read_file, read_from, set_aside, sync_folder, write_file};
-use super::journal::{FileJournal, without_reserve};
+use super::journal::{FileJournal, cut_reserve, without_reserve};
 use super::line::Header;
 use super::making::{settle_unfinished, supersede, unfinished, write_new};
 use super::scan::{Rest, scan_header};
@@ -305,6 +305,8 @@ impl Store for FileStore {
         let (stage, folder) = self.existing_at(id)?;
         replace_file(&file_of(&folder, Document::Finish), finish, self.fsync)?;
         if stage == Stage::Current {
+            // One that stays means nothing.
+            let _ = cut_reserve(&current.join(LOG_FILE));
             fs::rename(&current, &finished).map_err(at("moving", &current))?;
         }
         let [from, to] = [CURRENT, FINISHED].map(|folder| self.root.join(folder));

@@ -3,7 +3,8 @@
 //! A sync of a file that has grown has to write down its new length as well, which costs the file system a transaction; one of bytes
 //! that were overwritten does not. So a log that has to grow gets spaces behind its end, and what is appended next takes their place.
 //! With its reserve a log is still JSON, one record a line, in any text editor. Whoever reads it passes over spaces at its end; what a
-//! crash left in front of them is a torn tail like any other. A log that is closed has no reserve.
+//! crash left in front of them is a torn tail like any other. The reserve stays when a meet is closed, for then it may be open once
+//! more already, and is cut off when the meet is finished or superseded.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
@@ -14,7 +15,7 @@ use crate::meet::limits::{RESERVE_MAX_BYTES, RESERVE_MIN_BYTES};
 use crate::mutant::{Mutant, planted};
 
 use super::Journal;
-use super::durable::{Fsync, check_plain};
+use super::durable::{Fsync, check_plain, read_from};
 
 const SPACE: u8 = b' ';
 
@@ -75,13 +76,13 @@ impl Journal for FileJournal {
     }
 }
 
-impl Drop for FileJournal {
-    /// Where this fails, or an append did, the next one who reads the log makes of its end what a crash would have left.
-    fn drop(&mut self) {
-        if self.reserved > self.end {
-            let _ = self.file.set_len(self.end);
-        }
-    }
+/// Takes the reserve away from a log that does not grow any more.
+pub(super) fn cut_reserve(log: &Path) -> io::Result<()> {
+    check_plain(log)?;
+    let length = log.metadata()?.len();
+    let end = read_from(log, length.saturating_sub(RESERVE_MAX_BYTES), RESERVE_MAX_BYTES)?;
+    let spaces = end.len() - without_reserve(&end).len();
+    OpenOptions::new().write(true).open(log)?.set_len(length - spaces as u64)
 }
 
 /// Where the reserve of a log ends that has grown to `end` bytes: it is never longer than the log, but for its last block.

@@ -9,6 +9,7 @@ use crate::meet::id::MeetId;
 
 use super::durable::{Fsync, at, make_folder, sync_folder, write_file};
 use super::files::LOG_FILE;
+use super::journal::cut_reserve;
 use super::{Document, NewMeet, StoreError};
 
 /// Starts the name of a folder whose meet is being made or removed; digits cannot collide with it.
@@ -44,6 +45,8 @@ pub(super) fn supersede(meets: &Path, id: MeetId, new: &NewMeet, fsync: Fsync) -
     remove(&next)?;
     write_new(&next, new, fsync)?;
     let inside = next.join(SUPERSEDED);
+    // One that stays means nothing.
+    let _ = cut_reserve(&current.join(LOG_FILE));
     fs::rename(&current, &inside).map_err(at("moving", &current))?;
     let ended = sync_folder(&next, fsync).and_then(|()| take_place(meets, &next, &current, fsync));
     if ended.is_err() && !current.exists() {

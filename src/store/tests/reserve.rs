@@ -19,7 +19,7 @@ fn append_all(journal: &mut dyn Journal, log: &WrittenLog) {
 }
 
 #[test]
-fn a_log_has_a_reserve_of_spaces_as_long_as_it_is_open() {
+fn a_log_has_a_reserve_of_spaces_until_its_meet_is_finished() {
     let (folder, log) = (tempfile::tempdir().unwrap(), written(DAY));
     let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
     let mut journal = store.create(id(), &new_meet(id())).unwrap();
@@ -28,8 +28,13 @@ fn a_log_has_a_reserve_of_spaces_as_long_as_it_is_open() {
     assert!(open.starts_with(&log.bytes) && open.len() as u64 % RESERVE_MIN_BYTES == 0, "{}", open.len());
     assert!(open[log.bytes.len()..].iter().all(|&byte| byte == b' '));
     assert_eq!(store.log_end(id(), 0, log.bytes.len() as u64).unwrap().unwrap().1, log.bytes, "it does not count");
+    let journal = [journal, store.open(id()).unwrap().unwrap().journal.unwrap()];
+    assert_eq!(fs::read(log_of(folder.path())).unwrap(), open, "it may be open once more");
+    store.finish(id(), b"{}\n").unwrap();
+    let finished = folder.path().join("finished-meets").join(id().digits()).join("updates.json.log");
+    assert_eq!(fs::read(&finished).unwrap(), log.bytes);
     drop(journal);
-    assert_eq!(fs::read(log_of(folder.path())).unwrap(), log.bytes);
+    assert_eq!(fs::read(&finished).unwrap(), log.bytes);
 }
 
 /// Whoever appends within the reserve does not make the file grow, which is what makes a sync cheap.
@@ -56,16 +61,15 @@ fn what_was_appended_into_a_reserve_is_there_after_a_crash() {
         let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
         let mut journal = store.create(id(), &new_meet(id())).unwrap();
         append_all(&mut *journal, &log);
-        // A killed process cuts nothing off.
-        std::mem::forget(journal);
+        drop((journal, store));
         for crash in 1..=crashes {
+            let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
             let stored = store.open(id()).unwrap().unwrap();
             let records = log.lines.len() + crash - 1;
             assert_eq!((&stored.scan.rest, stored.scan.records.len()), (&Rest::Nothing, records));
             let mut journal = stored.journal.unwrap();
             let end = stored.scan.end;
             append_one_more(&mut Script::replayed(stored.scan), &mut *journal, end);
-            std::mem::forget(journal);
         }
         let names = fs::read_dir(log_of(folder.path()).parent().unwrap()).unwrap();
         let names: Vec<_> = names.map(|item| item.unwrap().file_name().into_string().unwrap()).collect();
