@@ -268,6 +268,9 @@ impl Reader {
     }
 
     pub(super) fn line(&mut self, line: &Line) -> Result<(), String> {
+        if line.text.starts_with(b" ") {
+            return Err("it begins with spaces, as in a copy that was made while it was written: copy the log once more".to_owned());
+        }
         let (body, sum) = split_sum(line.text).ok_or("it does not end with its sum")?;
         if !line.ended {
             return Err("it does not end with a line feed".to_owned());

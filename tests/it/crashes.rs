@@ -284,8 +284,7 @@ async fn verify_tells_sound_torn_and_damaged_logs_apart_and_changes_none() {
     assert_eq!((code, out.lines().count()), (0, 2), "{out}");
     assert!(out.lines().all(|line| line.ends_with("sound, 5 entries and 0 remembered answers")), "{out}");
     let log = log_of(folder, &one);
-    let torn = [fs::read(&log).unwrap(), b"{\"chain\":\"01".to_vec()].concat();
-    fs::write(&log, &torn).unwrap();
+    let torn = tear(&log);
     damage(&log_of(folder, &two));
     let damaged = fs::read(log_of(folder, &two)).unwrap();
     let (code, out, stderr) = verify(folder, &[&one.meet]);
@@ -299,6 +298,15 @@ async fn verify_tells_sound_torn_and_damaged_logs_apart_and_changes_none() {
     assert_eq!((fs::read(&log).unwrap(), fs::read(log_of(folder, &two)).unwrap()), (torn, damaged));
 }
 
+/// Puts 12 bytes of another line into the reserve behind the last one; gives what the log holds then.
+pub fn tear(log: &Path) -> Vec<u8> {
+    let mut torn = fs::read(log).unwrap();
+    let end = torn.iter().rposition(|&byte| byte == b'\n').unwrap() + 1;
+    torn[end..end + 12].copy_from_slice(b"{\"chain\":\"01");
+    fs::write(log, &torn).unwrap();
+    torn
+}
+
 /// The same lines with sums that fit: the CRC-32 of the sum before and the line up to its own.
 pub fn with_new_sums(log: &str) -> String {
     let mut sum = 0_u32;
@@ -307,7 +315,7 @@ pub fn with_new_sums(log: &str) -> String {
         sum = crc32fast::hash(&[&sum.to_be_bytes(), body.as_bytes()].concat());
         format!("{body},\"sum\":\"{sum:08x}\"}}\n")
     };
-    log.lines().map(line).collect()
+    log.trim_end_matches(' ').lines().map(line).collect()
 }
 
 #[tokio::test]

@@ -63,8 +63,7 @@ async fn a_repaired_copy_serves_what_was_sound_and_the_original_stays() {
     let [whole, damaged, torn, headless] = meets::<4>(folder).await;
     damage_line(&log_of(folder, &damaged), 3);
     damage_line(&log_of(folder, &headless), 0);
-    let torn_log = log_of(folder, &torn);
-    fs::write(&torn_log, [fs::read(&torn_log).unwrap(), b"{\"chain\":\"01".to_vec()].concat()).unwrap();
+    crate::crashes::tear(&log_of(folder, &torn));
     let before = content(&folder.join("data"));
 
     let (code, out, stderr) = repair(folder, &folder.join("copy"));

@@ -114,6 +114,18 @@ fn a_torn_tail_is_kept_aside_without_the_reserve_behind_it() {
     assert_eq!(fs::read(log_of(folder.path())).unwrap(), log.bytes);
 }
 
+/// A copy that read the end of a log, was held up, and read on. It lacks what was durable, and nobody can tell it from a disk that
+/// has lost it; the words can.
+#[test]
+fn a_copy_with_a_gap_says_what_helps() {
+    let log = written(DAY);
+    let (_, before) = log.whole_within(log.lines[2].end);
+    let mut bytes = log.bytes.clone();
+    bytes[before..log.lines[5].end - 20].fill(b' ');
+    let Rest::Damage(damage) = scan(&bytes).unwrap().rest else { panic!("nothing is missed") };
+    assert!(damage.to_string().contains("copy the log once more"), "{damage}");
+}
+
 /// What had been durable and is spaces now is damage.
 #[test]
 fn a_reserve_hides_no_loss() {
