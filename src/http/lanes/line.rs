@@ -107,7 +107,7 @@ impl Line {
 
     /// Says at once that nothing follows, to whoever takes it.
     pub(super) fn hang_up(&mut self) {
-        if self.give(&self.framing.end(), 0).is_ok() {
+        if let Ok(true) = self.give(&self.framing.end(), 0) {
             self.socket.hang_up();
         }
     }
