@@ -5,18 +5,18 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::tls::Session;
-use crate::meet::limits::{STALLED_WRITE, TLS_SEALED_BYTES};
+use crate::meet::limits::STALLED_WRITE;
 
 /// A socket whose writes may not stall: they end with [`io::ErrorKind::TimedOut`] where the other end takes nothing for too long.
 pub(in crate::http) struct Socket {
     tcp: TcpStream,
     tls: Option<Box<Session>>,
-    /// Since somebody waits for the other end to take something.
+    /// Ends the wait for the other end to take something.
     stall: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,6 +29,7 @@ impl Socket {
     pub(super) async fn under_tls(tcp: TcpStream, session: Session) -> io::Result<Socket> {
         let mut socket = Socket { tcp, tls: Some(Box::new(session)), stall: None };
         poll_fn(|context| socket.poll_handshake(context)).await?;
+        socket.flush().await?;
         Ok(socket)
     }
 
@@ -42,14 +43,13 @@ impl Socket {
         let Some(session) = &mut self.tls else { return taken(self.tcp.try_write(bytes)) };
         let mut given = 0;
         while drain(session, &self.tcp)? && given < bytes.len() {
-            let end = bytes.len().min(given + TLS_SEALED_BYTES);
-            session.seal(&bytes[given..end])?;
-            given = end;
+            given += session.seal_pieces(&[IoSlice::new(&bytes[given..])])?;
         }
+        session.tidy();
         Ok(given)
     }
 
-    /// Whether the other end's kernel, or this one's, has all that was given.
+    /// Whether the kernel has all that was given.
     pub(in crate::http) fn is_drained(&self) -> bool {
         self.tls.as_ref().is_none_or(|session| session.outgoing().is_empty())
     }
@@ -92,13 +92,12 @@ impl Socket {
     }
 
     /// Seals some of these bytes and gives what the socket takes.
-    fn poll_seal(&mut self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_seal(&mut self, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         ready!(self.poll_drain(context))?;
-        let length = bytes.len().min(TLS_SEALED_BYTES);
-        self.tls.as_mut().map_or(Ok(()), |session| session.seal(&bytes[..length]))?;
+        let sealed = self.tls.as_mut().map_or(Ok(0), |session| session.seal_pieces(pieces))?;
         match self.poll_drain(context) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Ready(Ok(length)),
+            _ => Poll::Ready(Ok(sealed)),
         }
     }
 }
@@ -161,7 +160,7 @@ impl AsyncRead for Socket {
 impl AsyncWrite for Socket {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if self.tls.is_some() {
-            return self.poll_seal(context, bytes);
+            return self.poll_seal(context, &[IoSlice::new(bytes)]);
         }
         let Socket { tcp, stall, .. } = &mut *self;
         guarded(stall, context, |context| Pin::new(tcp).poll_write(context, bytes))
@@ -169,9 +168,7 @@ impl AsyncWrite for Socket {
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, pieces: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         if self.tls.is_some() {
-            // One record for all that goes together, and none of it gathered in vain.
-            ready!(self.poll_drain(context))?;
-            return self.poll_seal(context, &gathered(pieces));
+            return self.poll_seal(context, pieces);
         }
         let Socket { tcp, stall, .. } = &mut *self;
         guarded(stall, context, |context| Pin::new(tcp).poll_write_vectored(context, pieces))
@@ -182,7 +179,9 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll_drain(context)
+        ready!(self.poll_drain(context))?;
+        self.tls.iter_mut().for_each(|session| session.tidy());
+        Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -190,14 +189,4 @@ impl AsyncWrite for Socket {
         ready!(self.poll_drain(context))?;
         Pin::new(&mut self.tcp).poll_shutdown(context)
     }
-}
-
-/// The pieces as one, as far as they are sealed at once.
-fn gathered(pieces: &[IoSlice<'_>]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(pieces.iter().map(|piece| piece.len()).sum::<usize>().min(TLS_SEALED_BYTES));
-    for piece in pieces {
-        let room = TLS_SEALED_BYTES - bytes.len();
-        bytes.extend_from_slice(&piece[..piece.len().min(room)]);
-    }
-    bytes
 }

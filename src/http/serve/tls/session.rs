@@ -3,25 +3,26 @@
 //! rustls would keep them too, but it never gives back the room for what may come, and that is most of what a quiet reader would cost.
 //! So records are read and sealed in buffers of our own, which are gone as soon as they are empty.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 
+use bytes::{Buf, BytesMut};
 use rustls::ServerConfig;
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus, WriteTraffic};
 use tokio::io::ReadBuf;
 use tokio::net::TcpStream;
 
-use crate::meet::limits::{TLS_INCOMING_MAX_BYTES, TLS_READ_BYTES};
+use crate::meet::limits::{TLS_GATHERED_BYTES, TLS_INCOMING_MAX_BYTES, TLS_READ_BYTES, TLS_SEALED_BYTES};
 
 pub(in crate::http::serve) struct Session {
     tls: UnbufferedServerConnection,
     /// What has come of a record, or of a message in several, that is not whole yet.
-    incoming: Vec<u8>,
+    incoming: BytesMut,
     /// What whole ones said, until somebody reads it.
-    heard: Vec<u8>,
+    heard: BytesMut,
     /// Records that the socket has not taken yet.
-    outgoing: Vec<u8>,
+    outgoing: BytesMut,
     /// Whether the other end has said that nothing follows.
     has_ended: bool,
     /// Whether something came that is not TLS, or not by the other end. Nothing can be said from then on.
@@ -40,7 +41,14 @@ enum Word<'a> {
 impl Session {
     pub(super) fn new(config: Arc<ServerConfig>) -> io::Result<Session> {
         let tls = UnbufferedServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Session { tls, incoming: Vec::new(), heard: Vec::new(), outgoing: Vec::new(), has_ended: false, is_broken: false })
+        Ok(Session {
+            tls,
+            incoming: BytesMut::new(),
+            heard: BytesMut::new(),
+            outgoing: BytesMut::new(),
+            has_ended: false,
+            is_broken: false,
+        })
     }
 
     pub(in crate::http::serve) fn is_handshaking(&self) -> bool {
@@ -79,12 +87,25 @@ impl Session {
 
     /// Forgets what was heard.
     pub(in crate::http::serve) fn forget(&mut self) {
-        self.heard = Vec::new();
+        self.heard = BytesMut::new();
     }
 
-    /// Makes records of these bytes.
-    pub(in crate::http::serve) fn seal(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.process(Word::Bytes(bytes))
+    /// Makes records of these pieces, as far as a socket may have them ahead; tells how many bytes that is. Small pieces share a record,
+    /// for each record has its price; large ones are not copied to share one.
+    pub(in crate::http::serve) fn seal_pieces(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        if pieces.len() > 1 && length <= TLS_GATHERED_BYTES {
+            let mut gathered = Vec::with_capacity(length);
+            pieces.iter().for_each(|piece| gathered.extend_from_slice(piece));
+            return self.process(Word::Bytes(&gathered)).map(|()| length);
+        }
+        let mut sealed = 0;
+        for piece in pieces {
+            let length = piece.len().min(TLS_SEALED_BYTES - sealed);
+            self.process(Word::Bytes(&piece[..length]))?;
+            sealed += length;
+        }
+        Ok(sealed)
     }
 
     /// Makes a record that says that nothing follows.
@@ -99,7 +120,12 @@ impl Session {
 
     /// The socket has taken so many bytes of them.
     pub(in crate::http::serve) fn sent(&mut self, length: usize) {
-        take(&mut self.outgoing, length);
+        self.outgoing.advance(length);
+    }
+
+    /// Gives back the room for records, where they have gone out and none is about to follow.
+    pub(in crate::http::serve) fn tidy(&mut self) {
+        free(&mut self.outgoing);
     }
 
     /// Looks at all that has come, and says something where that may be done by now.
@@ -197,7 +223,7 @@ impl From<EncryptError> for Lack {
 }
 
 /// Appends what `write` writes once it has the room that it asks for.
-fn append<E: Into<Lack>>(out: &mut Vec<u8>, mut write: impl FnMut(&mut [u8]) -> Result<usize, E>) -> io::Result<()> {
+fn append<E: Into<Lack>>(out: &mut BytesMut, mut write: impl FnMut(&mut [u8]) -> Result<usize, E>) -> io::Result<()> {
     let (start, mut room) = (out.len(), 0);
     let lack = loop {
         out.resize(start + room, 0);
@@ -216,14 +242,14 @@ fn append<E: Into<Lack>>(out: &mut Vec<u8>, mut write: impl FnMut(&mut [u8]) -> 
 }
 
 /// Takes bytes off the front.
-fn take(bytes: &mut Vec<u8>, length: usize) {
-    bytes.drain(..length);
+fn take(bytes: &mut BytesMut, length: usize) {
+    bytes.advance(length);
     free(bytes);
 }
 
 /// Gives the room back where nothing is in it.
-fn free(bytes: &mut Vec<u8>) {
+fn free(bytes: &mut BytesMut) {
     if bytes.is_empty() {
-        *bytes = Vec::new();
+        *bytes = BytesMut::new();
     }
 }
