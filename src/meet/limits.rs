@@ -224,6 +224,14 @@ pub const DIAG_LOG_MAX_BYTES: u64 = 16 * 1024 * 1024;
 
 /// Time for a TLS handshake: two round trips, and a slow phone's arithmetic.
 pub const TLS_HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that are read at once of a connection under TLS: the longest record that there may be (RFC 8446, section 5.2), with its head.
+pub const TLS_READ_BYTES: usize = 16 * 1024 + 256 + 5;
+/// Bytes that may have come of a message in several records without its end: no handshake message is longer than some kilobytes.
+pub const TLS_INCOMING_MAX_BYTES: usize = 64 * 1024;
+/// Bytes that are sealed for a socket which has not taken them yet: what each reader that stalls holds of its own.
+pub const TLS_SEALED_BYTES: usize = 64 * 1024;
+/// Bytes of several pieces that are put into one record: a head and a small body. Copying more costs as much as a second record.
+pub const TLS_GATHERED_BYTES: usize = 4 * 1024;
 /// A certificate that ends within so long is warned of; those who renew by themselves do it a month before.
 pub const CERTIFICATE_ENDS_SOON: Duration = Duration::from_secs(14 * 86_400);
 /// Streams open at once on one HTTP/2 connection: a browser with ten overlays and everything that they fetch, three times over.

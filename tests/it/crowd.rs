@@ -11,7 +11,25 @@ use crate::support::clock::StoppedClock;
 use crate::support::raw::RawStream;
 use crate::support::socket::Socket;
 use crate::support::stream::assert_gapless;
-use crate::support::{Client, TestServer, traces};
+use crate::support::{Client, TestServer, plain_and_under_tls, traces};
+
+mod halls {
+    use super::*;
+
+    plain_and_under_tls! {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        in_a_full_hall_everyone_gets_everything_and_nobody_waits_for_a_sleeper,
+    }
+}
+
+mod sleepers {
+    use super::*;
+
+    plain_and_under_tls! {
+        #[tokio::test]
+        whoever_sleeps_too_long_is_cut_off_and_resumes,
+    }
+}
 
 const WRITERS: usize = 3;
 const BATCHES: usize = 80;
@@ -97,9 +115,7 @@ async fn behind_by(editor: &Client, location: &str) -> u64 {
     locations.find(|it| it["locationName"] == location).unwrap()["behindBy"].as_u64().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn in_a_full_hall_everyone_gets_everything_and_nobody_waits_for_a_sleeper() {
-    let server = TestServer::start().await;
+async fn in_a_full_hall_everyone_gets_everything_and_nobody_waits_for_a_sleeper(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let sleeper = desk.join("platform 2").await;
@@ -252,9 +268,7 @@ async fn weights_keep_every_bit_on_their_way() {
 }
 
 /// The clock is moved ahead by as long as a server waits for a sleeper.
-#[tokio::test]
-async fn whoever_sleeps_too_long_is_cut_off_and_resumes() {
-    let server = TestServer::start().await;
+async fn whoever_sleeps_too_long_is_cut_off_and_resumes(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let opened = Instant::now();

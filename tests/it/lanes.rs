@@ -1,4 +1,4 @@
-//! Streams on plain HTTP/1, whose sockets are written to by one task for all readers of a kind. What a reader gets must not show who
+//! Streams on HTTP/1, whose sockets are written to by one task for all readers of a kind. What a reader gets must not show who
 //! carries it.
 //!
 //! Servers run on several threads here, as the program does, so that lanes have threads of their own; elsewhere they share one.
@@ -9,7 +9,16 @@ use serde_json::{Value, json};
 
 use crate::support::raw::RawStream;
 use crate::support::stream::assert_gapless;
-use crate::support::{Client, TestServer};
+use crate::support::{Client, TestServer, plain_and_under_tls};
+
+plain_and_under_tls! {
+    #[tokio::test(flavor = "multi_thread")]
+    readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanwhile,
+    a_reader_that_stalls_holds_nobody_up_and_misses_nothing,
+    a_reader_that_leaves_is_missed_at_once,
+    filtered_readers_hear_of_theirs_alone_and_once,
+    whoever_comes_while_a_round_is_under_way_misses_nothing,
+}
 
 /// Entries that fill the buffers of a reader that takes nothing.
 const FILL: u64 = 64;
@@ -32,9 +41,7 @@ async fn numbers_until(stream: &mut RawStream, last: u64) -> Vec<u64> {
     numbers
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanwhile() {
-    let server = TestServer::start().await;
+async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanwhile(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let mut streams = Vec::new();
@@ -59,9 +66,7 @@ async fn readers_of_every_kind_get_every_entry_once_whoever_comes_and_goes_meanw
 }
 
 /// In the same round others get everything at once, and the one that stalled catches up without a gap and sits with them again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing() {
-    let server = TestServer::start().await;
+async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing(server: TestServer) {
     let desk = server.meet().await;
     let mut asleep = RawStream::open_with(&desk, "after=now&format=ndjson", 16 * 1024).await;
     asleep.head().await;
@@ -85,9 +90,7 @@ async fn a_reader_that_stalls_holds_nobody_up_and_misses_nothing() {
 }
 
 /// Whoever closes a stream is not counted any more, though nothing is written that could fail.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_reader_that_leaves_is_missed_at_once() {
-    let server = TestServer::start().await;
+async fn a_reader_that_leaves_is_missed_at_once(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let viewers = async || desk.get(&desk.of_meet("")).await.expect(200)["viewers"].as_u64().unwrap();
@@ -110,10 +113,8 @@ async fn a_reader_that_leaves_is_missed_at_once() {
 }
 
 /// A lane that makes a round does not look who comes meanwhile; they are given what they lack of that round once they sit.
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_comes_while_a_round_is_under_way_misses_nothing() {
+async fn whoever_comes_while_a_round_is_under_way_misses_nothing(server: TestServer) {
     const LAST: u64 = 300;
-    let server = TestServer::start().await;
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let pushing = {
@@ -141,9 +142,7 @@ async fn whoever_comes_while_a_round_is_under_way_misses_nothing() {
 }
 
 /// Readers with the same filter share what passes it; what does not pass must neither reach them nor hold them up.
-#[tokio::test(flavor = "multi_thread")]
-async fn filtered_readers_hear_of_theirs_alone_and_once() {
-    let server = TestServer::start().await;
+async fn filtered_readers_hear_of_theirs_alone_and_once(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let mut streams = Vec::new();

@@ -16,7 +16,7 @@ use crate::support::{Client, TestServer};
 const LONG: u64 = 20;
 const AT_ONCE: Duration = Duration::from_secs(8);
 
-/// A desk for each way that a poll's answer goes: by itself on plain HTTP/1, by hyper's body over TLS with HTTP/1 and HTTP/2.
+/// A desk for each way that a poll's answer goes: by itself on HTTP/1, plain and under TLS, and by hyper's body over HTTP/2.
 async fn desks() -> Vec<(TestServer, Client)> {
     let (identity, plain) = (Identity::new(), TestServer::start().await);
     let mut desks = vec![(plain.meet().await, plain)];

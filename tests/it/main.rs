@@ -65,5 +65,6 @@ mod support;
 mod systemd;
 mod timing;
 mod tls;
+mod tls_streams;
 mod viewers;
 mod wrong_clocks;

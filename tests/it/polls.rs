@@ -1,4 +1,4 @@
-//! Long-polls on plain HTTP/1, which are answered and heard again by one task for all of a meet. What a client gets must not show who
+//! Long-polls on HTTP/1, which are answered and heard again by one task for all of a meet. What a client gets must not show who
 //! carries it, whatever else comes on its connection.
 //!
 //! Servers run on several threads here, as the program does.
@@ -11,7 +11,24 @@ use serde_json::{Value, json};
 
 use crate::support::connection::{Connection, Response};
 use crate::support::stream::assert_gapless;
-use crate::support::{Client, TestServer};
+use crate::support::{Client, TestServer, plain_and_under_tls};
+
+plain_and_under_tls! {
+    #[tokio::test(flavor = "multi_thread")]
+    one_connection_asks_for_ever_and_every_answer_is_whole,
+    an_answer_has_the_head_of_one_that_did_not_wait,
+    requests_behind_a_waiting_poll_are_answered_in_their_order,
+    a_request_in_pieces_and_one_of_another_kind_are_answered_on_the_same_connection,
+    whoever_may_no_longer_look_is_answered_and_then_refused,
+    a_cursor_of_another_history_is_refused_on_a_known_connection,
+    a_server_that_stops_answers_and_closes,
+    only_those_who_wait_are_there,
+    the_end_of_a_meet_is_news_once,
+    a_poll_behind_a_large_answer_that_is_not_read_yet_waits_for_its_turn,
+    a_large_answer_arrives_whole_however_slowly_it_is_read,
+    every_poll_is_counted_once,
+    what_the_operator_chooses_counts_from_the_next_request_on,
+}
 
 const AT_ONCE: Duration = Duration::from_secs(8);
 
@@ -45,7 +62,7 @@ async fn until_viewers(desk: &Client, wanted: u64) {
 
 /// A connection on which a viewer waits who has asked more than once, so that its requests are known.
 async fn waiting(desk: &Client, viewer: &Client) -> (Connection, u64) {
-    let mut connection = Connection::connect(&desk.base).await;
+    let mut connection = Connection::of(desk).await;
     let mut after = desk.pull(0).await["headSeqNum"].as_u64().unwrap();
     for _ in 0..2 {
         connection.send(poll(viewer, after)).await;
@@ -59,16 +76,14 @@ async fn waiting(desk: &Client, viewer: &Client) -> (Connection, u64) {
     (connection, after)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn one_connection_asks_for_ever_and_every_answer_is_whole() {
-    let server = TestServer::start().await;
+async fn one_connection_asks_for_ever_and_every_answer_is_whole(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let mut readers = Vec::new();
     for client in [&desk, &viewer, &desk, &viewer] {
         let client = client.clone();
         readers.push(tokio::spawn(async move {
-            let mut connection = Connection::connect(&client.base).await;
+            let mut connection = Connection::of(&client).await;
             let (mut entries, mut cursor, mut ids) = (Vec::new(), "0".to_owned(), HashSet::new());
             while entries.len() < 200 {
                 connection.send(poll(&client, &cursor)).await;
@@ -98,14 +113,12 @@ fn lasting(reply: &Response) -> Vec<String> {
     reply.head.lines().filter(|line| !is_own(line)).map(str::to_owned).collect()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_answer_has_the_head_of_one_that_did_not_wait() {
-    let server = TestServer::start().await;
+async fn an_answer_has_the_head_of_one_that_did_not_wait(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     desk.set("lot", json!(0)).await;
     for headers in ["", "Origin: https://overlay.example\r\n", "Connection: keep-alive\r\nCookie: a=b\r\n"] {
-        let mut connection = Connection::connect(&desk.base).await;
+        let mut connection = Connection::of(&desk).await;
         connection.send(poll_with(&viewer, 0, headers)).await;
         let at_once = connection.reply().await;
         let mut after = page(&at_once)["serverSeqNum"].as_u64().unwrap();
@@ -123,9 +136,7 @@ async fn an_answer_has_the_head_of_one_that_did_not_wait() {
 }
 
 /// What is sent while a poll waits is answered behind it, whatever it is.
-#[tokio::test(flavor = "multi_thread")]
-async fn requests_behind_a_waiting_poll_are_answered_in_their_order() {
-    let server = TestServer::start().await;
+async fn requests_behind_a_waiting_poll_are_answered_in_their_order(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     // Once where hyper has read them with the poll, once where they come while it waits, known and not known.
@@ -134,7 +145,7 @@ async fn requests_behind_a_waiting_poll_are_answered_in_their_order() {
         if !come_later {
             drop(connection);
             until_viewers(&desk, 0).await;
-            connection = Connection::connect(&desk.base).await;
+            connection = Connection::of(&desk).await;
             connection.send([poll(&viewer, after), info(&viewer), poll(&viewer, 0)].concat()).await;
         } else {
             connection.send([info(&viewer), poll(&viewer, 0)].concat()).await;
@@ -147,9 +158,7 @@ async fn requests_behind_a_waiting_poll_are_answered_in_their_order() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_in_pieces_and_one_of_another_kind_are_answered_on_the_same_connection() {
-    let server = TestServer::start().await;
+async fn a_request_in_pieces_and_one_of_another_kind_are_answered_on_the_same_connection(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (mut connection, _) = waiting(&desk, &viewer).await;
@@ -179,9 +188,7 @@ async fn a_request_in_pieces_and_one_of_another_kind_are_answered_on_the_same_co
     until_viewers(&desk, 1).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whoever_may_no_longer_look_is_answered_and_then_refused() {
-    let server = TestServer::start().await;
+async fn whoever_may_no_longer_look_is_answered_and_then_refused(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (mut connection, after) = waiting(&desk, &viewer).await;
@@ -195,9 +202,7 @@ async fn whoever_may_no_longer_look_is_answered_and_then_refused() {
     assert!(refused.body.contains("invalid-view-key"), "{}", refused.body);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_of_another_history_is_refused_on_a_known_connection() {
-    let server = TestServer::start().await;
+async fn a_cursor_of_another_history_is_refused_on_a_known_connection(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     for (cursor, status) in [("1-00000000", 409), ("99999", 409), ("1-zz", 400), ("-1", 400)] {
@@ -210,12 +215,10 @@ async fn a_cursor_of_another_history_is_refused_on_a_known_connection() {
 }
 
 /// Which pages may use sessions may change while they wait.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_the_operator_chooses_counts_from_the_next_request_on() {
+async fn what_the_operator_chooses_counts_from_the_next_request_on(server: TestServer) {
     const ORIGIN: &str = "https://lifting.example";
-    let server = TestServer::start().await;
     let desk = server.meet().await;
-    let mut connection = Connection::connect(&server.url).await;
+    let mut connection = Connection::of(&desk).await;
     let ask = async |connection: &mut Connection, after| {
         connection.send(poll_with(&desk, after, &format!("Origin: {ORIGIN}\r\n"))).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -233,13 +236,11 @@ async fn what_the_operator_chooses_counts_from_the_next_request_on() {
     assert_eq!(ask(&mut connection, after).await.1.as_deref(), Some(ORIGIN));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_server_that_stops_answers_and_closes() {
-    let server = TestServer::start().await;
+async fn a_server_that_stops_answers_and_closes(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (mut known, after) = waiting(&desk, &viewer).await;
-    let mut new = Connection::connect(&server.url).await;
+    let mut new = Connection::of(&desk).await;
     new.send(poll(&viewer, after)).await;
     until_viewers(&desk, 2).await;
     server.app.stopping.cancel();
@@ -251,24 +252,20 @@ async fn a_server_that_stops_answers_and_closes() {
 }
 
 /// Whoever leaves is not counted any more, though nothing is written that could fail; whoever is answered is there no longer.
-#[tokio::test(flavor = "multi_thread")]
-async fn only_those_who_wait_are_there() {
-    let server = TestServer::start().await;
+async fn only_those_who_wait_are_there(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (connection, after) = waiting(&desk, &viewer).await;
     drop(connection);
     until_viewers(&desk, 0).await;
-    let mut new = Connection::connect(&server.url).await;
+    let mut new = Connection::of(&desk).await;
     new.send(poll(&viewer, after)).await;
     until_viewers(&desk, 1).await;
     drop(new);
     until_viewers(&desk, 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_end_of_a_meet_is_news_once() {
-    let server = TestServer::start().await;
+async fn the_end_of_a_meet_is_news_once(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (mut connection, after) = waiting(&desk, &viewer).await;
@@ -281,9 +278,7 @@ async fn the_end_of_a_meet_is_news_once() {
 }
 
 /// The head of a poll's answer must not be mixed up with the rest of one that its socket has yet to take.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_poll_behind_a_large_answer_that_is_not_read_yet_waits_for_its_turn() {
-    let server = TestServer::start().await;
+async fn a_poll_behind_a_large_answer_that_is_not_read_yet_waits_for_its_turn(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     for nth in 0..30 {
@@ -291,7 +286,7 @@ async fn a_poll_behind_a_large_answer_that_is_not_read_yet_waits_for_its_turn() 
     }
     // The socket alone would hold a part of it.
     for times in [1, 4] {
-        let mut connection = Connection::connect(&desk.base).await;
+        let mut connection = Connection::of(&desk).await;
         let large = (0..times).map(|_| poll(&viewer, 0)).collect::<String>();
         let last = desk.set("lot", json!(times)).await;
         connection.send(large + &poll(&viewer, last) + &info(&viewer)).await;
@@ -308,9 +303,7 @@ async fn a_poll_behind_a_large_answer_that_is_not_read_yet_waits_for_its_turn() 
 }
 
 /// More than a socket holds, for somebody who was away between two polls of one connection and reads slowly.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_large_answer_arrives_whole_however_slowly_it_is_read() {
-    let server = TestServer::start().await;
+async fn a_large_answer_arrives_whole_however_slowly_it_is_read(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let (mut connection, after) = waiting(&desk, &viewer).await;
@@ -330,9 +323,7 @@ async fn a_large_answer_arrives_whole_however_slowly_it_is_read() {
     assert_eq!(page(&connection.reply().await)["msgType"], "MEET_INFO");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_poll_is_counted_once() {
-    let server = TestServer::start().await;
+async fn every_poll_is_counted_once(server: TestServer) {
     let desk = server.meet().await;
     let viewer = desk.viewer().await;
     let route = r#"method="GET",route="/v1/meets/{meetId}/updates""#;

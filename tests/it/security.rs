@@ -11,6 +11,12 @@ fn rows() -> impl Iterator<Item = (&'static str, &'static str)> {
     lines.filter_map(|line| line.rsplit_once(" | ")).map(|(first, last)| (first, last.trim_matches('`')))
 }
 
+/// Whether a test stands in a list of those that run on HTTP and on HTTPS.
+fn is_listed(source: &str, name: &str) -> bool {
+    let mut lists = source.split("plain_and_under_tls! {").skip(1).filter_map(|list| list.split_once('}'));
+    lists.any(|(list, _)| list.lines().any(|line| line.trim() == format!("{name},")))
+}
+
 #[test]
 fn every_promise_has_a_test_that_exists() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -21,7 +27,8 @@ fn every_promise_has_a_test_that_exists() {
         let source = std::fs::read_to_string(root.join(file)).unwrap_or_default();
         let (before, _) = source.split_once(&format!("fn {name}(")).unwrap_or_default();
         let attributes = before.rsplit("\n\n").next().unwrap_or_default();
-        assert!(attributes.contains("#[test]") || attributes.contains("#[tokio::test"), "{promise} {file} has no test {name}");
+        let is_test = attributes.contains("#[test]") || attributes.contains("#[tokio::test") || is_listed(&source, name);
+        assert!(is_test, "{promise} {file} has no test {name}");
     }
 }
 

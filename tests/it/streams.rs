@@ -8,7 +8,32 @@ use serde_json::{Map, Value, json};
 
 use crate::support::raw::RawStream;
 use crate::support::stream::{Event, Events, assert_gapless};
-use crate::support::{Client, TestServer, contract};
+use crate::support::{Client, TestServer, contract, plain_and_under_tls};
+
+plain_and_under_tls! {
+    #[tokio::test]
+    a_stream_says_first_where_it_starts_from,
+    every_reader_is_told_another_pause_before_it_reconnects,
+    an_event_source_goes_on_behind_the_last_event_that_it_has_seen,
+    a_filter_keeps_what_lies_at_above_and_below_its_paths,
+    a_filtered_snapshot_is_cut_to_its_paths,
+    heartbeats_say_where_a_reader_is_and_what_an_editor_should_have,
+    a_batch_arrives_as_one_relay_however_large_it_is,
+    a_page_ends_where_a_commit_ends,
+    the_same_objects_come_as_lines_where_lines_are_asked_for,
+    lines_go_on_with_every_commit,
+    padding_fills_a_proxys_buffer_and_means_nothing,
+    a_stream_ends_by_itself_when_it_was_asked_to,
+    a_cursor_of_another_history_gets_the_state_to_start_over_from,
+    an_editor_above_the_head_is_asked_for_its_entries_and_stays,
+    a_viewer_above_the_head_is_reset,
+    leaving_ends_the_streams_of_that_session_and_no_others,
+    a_server_that_stops_says_when_to_come_back,
+    nothing_on_the_way_is_to_keep_or_hold_a_stream,
+    nothing_is_missed_while_a_snapshot_is_on_its_way,
+    a_snapshot_and_what_follows_it_leave_nothing_out_and_repeat_nothing,
+    a_stream_ends_when_its_session_has_lived_its_time,
+}
 
 /// Opens a stream as an EventSource does that was there before.
 async fn resume(client: &Client, query: &str, last_event_id: &str) -> Events {
@@ -71,9 +96,7 @@ fn batch(size: usize, value: &Value) -> Value {
     (0..size).map(|index| json!({"updateKey": format!("batch.k{index}"), "updateValue": value})).collect()
 }
 
-#[tokio::test]
-async fn a_stream_says_first_where_it_starts_from() {
-    let server = TestServer::start().await;
+async fn a_stream_says_first_where_it_starts_from(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let second = cursor_at(&desk, 2).await;
     let with_chain = format!("after={second}");
@@ -99,9 +122,7 @@ async fn a_stream_says_first_where_it_starts_from() {
 }
 
 /// A whole hall that lost the server must not come back in one instant.
-#[tokio::test]
-async fn every_reader_is_told_another_pause_before_it_reconnects() {
-    let server = TestServer::start().await;
+async fn every_reader_is_told_another_pause_before_it_reconnects(server: TestServer) {
     let desk = server.meet().await;
     let mut pauses = BTreeSet::new();
     for _ in 0..8 {
@@ -112,9 +133,7 @@ async fn every_reader_is_told_another_pause_before_it_reconnects() {
     assert!(pauses.len() > 1, "all were told {pauses:?}");
 }
 
-#[tokio::test]
-async fn an_event_source_goes_on_behind_the_last_event_that_it_has_seen() {
-    let server = TestServer::start().await;
+async fn an_event_source_goes_on_behind_the_last_event_that_it_has_seen(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let mut events = desk.events("snapshot=1&after=0").await;
     let mut ids = vec![events.expect("hello").await.id, events.expect("state").await.id];
@@ -135,10 +154,8 @@ async fn an_event_source_goes_on_behind_the_last_event_that_it_has_seen() {
     }
 }
 
-#[tokio::test]
-async fn a_snapshot_and_what_follows_it_leave_nothing_out_and_repeat_nothing() {
+async fn a_snapshot_and_what_follows_it_leave_nothing_out_and_repeat_nothing(server: TestServer) {
     const LAST: u64 = 240;
-    let server = TestServer::start().await;
     let desk = server.meet().await;
     let writer = desk.clone();
     let writing = tokio::spawn(async move {
@@ -172,9 +189,7 @@ async fn a_snapshot_and_what_follows_it_leave_nothing_out_and_repeat_nothing() {
     assert!(starts.len() > 3, "the snapshots were taken while somebody wrote: {starts:?}");
 }
 
-#[tokio::test]
-async fn a_filter_keeps_what_lies_at_above_and_below_its_paths() {
-    let server = TestServer::start().await;
+async fn a_filter_keeps_what_lies_at_above_and_below_its_paths(server: TestServer) {
     let desk = server.meet().await;
     let paths = r#"meet,registration.entries.5003,notes["x,y"]["\"q\""],last"#;
     let mut live = filtered(&desk, "after=0", paths).await;
@@ -207,9 +222,7 @@ async fn a_filter_keeps_what_lies_at_above_and_below_its_paths() {
     }
 }
 
-#[tokio::test]
-async fn a_filtered_snapshot_is_cut_to_its_paths() {
-    let server = TestServer::start().await;
+async fn a_filtered_snapshot_is_cut_to_its_paths(server: TestServer) {
     let desk = server.meet().await;
     desk.set("meet", json!({"name": "Open", "city": "Bern"})).await;
     desk.set("registration.entries", json!({"5003": {"name": "Ada", "squatKg": [180, 190]}, "5004": {"name": "Bo"}})).await;
@@ -231,9 +244,7 @@ async fn a_filtered_snapshot_is_cut_to_its_paths() {
 }
 
 /// The only test that waits for a real heartbeat, so it looks at everything that one says.
-#[tokio::test]
-async fn heartbeats_say_where_a_reader_is_and_what_an_editor_should_have() {
-    let server = TestServer::start().await;
+async fn heartbeats_say_where_a_reader_is_and_what_an_editor_should_have(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let viewer = desk.viewer().await;
     let opened = Instant::now();
@@ -266,9 +277,7 @@ async fn heartbeats_say_where_a_reader_is_and_what_an_editor_should_have() {
     assert_gapless(&resumed.entries_until(5).await, 5);
 }
 
-#[tokio::test]
-async fn a_batch_arrives_as_one_relay_however_large_it_is() {
-    let server = TestServer::start().await;
+async fn a_batch_arrives_as_one_relay_however_large_it_is(server: TestServer) {
     let desk = server.meet().await;
     let mut live = desk.events("").await;
     live.expect("hello").await;
@@ -286,9 +295,7 @@ async fn a_batch_arrives_as_one_relay_however_large_it_is() {
     }
 }
 
-#[tokio::test]
-async fn a_page_ends_where_a_commit_ends() {
-    let server = TestServer::start().await;
+async fn a_page_ends_where_a_commit_ends(server: TestServer) {
     let desk = server.meet().await;
     let sizes = [1, 3, 1, 5, 2];
     let ends: Vec<u64> = sizes.iter().scan(0, |end, size| Some((*end += size, *end).1)).collect();
@@ -315,9 +322,7 @@ async fn a_page_ends_where_a_commit_ends() {
     }
 }
 
-#[tokio::test]
-async fn the_same_objects_come_as_lines_where_lines_are_asked_for() {
-    let server = TestServer::start().await;
+async fn the_same_objects_come_as_lines_where_lines_are_asked_for(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let request = |query: &str, accept: &str| {
         desk.request(Method::GET, &desk.of_meet(&format!("/events?snapshot=1&maxSeconds=1{query}"))).header("Accept", accept)
@@ -341,9 +346,7 @@ async fn the_same_objects_come_as_lines_where_lines_are_asked_for() {
     desk.send(request("&format=xml", "*/*")).await.problem(422, "invalid-request");
 }
 
-#[tokio::test]
-async fn lines_go_on_with_every_commit() {
-    let server = TestServer::start().await;
+async fn lines_go_on_with_every_commit(server: TestServer) {
     let desk = server.meet().await;
     let mut lines = RawStream::open(&desk, "format=ndjson").await;
     lines.head().await;
@@ -357,9 +360,7 @@ async fn lines_go_on_with_every_commit() {
 }
 
 /// Some proxies hold back the first kilobytes of a response.
-#[tokio::test]
-async fn padding_fills_a_proxys_buffer_and_means_nothing() {
-    let server = TestServer::start().await;
+async fn padding_fills_a_proxys_buffer_and_means_nothing(server: TestServer) {
     let desk = meet_of_three(&server).await;
     for (format, kib) in [("sse", 1), ("sse", 64), ("ndjson", 1), ("ndjson", 16)] {
         let mut stream = RawStream::open(&desk, &format!("snapshot=1&format={format}&padding={kib}")).await;
@@ -386,9 +387,7 @@ async fn padding_fills_a_proxys_buffer_and_means_nothing() {
 }
 
 /// For proxies that pass nothing on before a response has ended.
-#[tokio::test]
-async fn a_stream_ends_by_itself_when_it_was_asked_to() {
-    let server = TestServer::start().await;
+async fn a_stream_ends_by_itself_when_it_was_asked_to(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let opened = Instant::now();
     let objects = lines(desk.request(Method::GET, &desk.of_meet("/events?maxSeconds=1&format=ndjson"))).await;
@@ -402,9 +401,7 @@ async fn a_stream_ends_by_itself_when_it_was_asked_to() {
     }
 }
 
-#[tokio::test]
-async fn a_cursor_of_another_history_gets_the_state_to_start_over_from() {
-    let server = TestServer::start().await;
+async fn a_cursor_of_another_history_gets_the_state_to_start_over_from(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let viewer = desk.viewer().await;
     let lost = foreign(&cursor_at(&desk, 2).await);
@@ -429,9 +426,7 @@ async fn a_cursor_of_another_history_gets_the_state_to_start_over_from() {
     assert_eq!(events.expect("state").await.json["state"], json!({}), "the state is cut here too");
 }
 
-#[tokio::test]
-async fn an_editor_above_the_head_is_asked_for_its_entries_and_stays() {
-    let server = TestServer::start().await;
+async fn an_editor_above_the_head_is_asked_for_its_entries_and_stays(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let head = desk.state().await["cursor"].clone();
     for lost in ["4", "9-0a1b2c3d"] {
@@ -456,9 +451,7 @@ async fn an_editor_above_the_head_is_asked_for_its_entries_and_stays() {
 }
 
 /// A viewer has nothing to give back, so it only starts over.
-#[tokio::test]
-async fn a_viewer_above_the_head_is_reset() {
-    let server = TestServer::start().await;
+async fn a_viewer_above_the_head_is_reset(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let viewer = desk.viewer().await;
     let mut events = viewer.events("after=9").await;
@@ -478,9 +471,7 @@ async fn assert_ends(events: &mut Events, reason: &str) -> Value {
     end.json
 }
 
-#[tokio::test]
-async fn leaving_ends_the_streams_of_that_session_and_no_others() {
-    let server = TestServer::start().await;
+async fn leaving_ends_the_streams_of_that_session_and_no_others(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let again = desk.rejoin().await;
     let (mut first, mut second, mut other) =
@@ -499,10 +490,8 @@ async fn leaving_ends_the_streams_of_that_session_and_no_others() {
     assert_gapless(&other.entries_until(next).await, 4);
 }
 
-#[tokio::test]
-async fn a_stream_ends_when_its_session_has_lived_its_time() {
+async fn a_stream_ends_when_its_session_has_lived_its_time(server: TestServer) {
     const WEEK: i64 = 7 * 86_400_000;
-    let server = TestServer::start().await;
     let desk = server.meet().await;
     server.clock.set_ahead(WEEK - 1_500);
     let mut events = desk.events("after=now").await;
@@ -514,9 +503,7 @@ async fn a_stream_ends_when_its_session_has_lived_its_time() {
     desk.get(&desk.of_meet("/events")).await.problem(401, "invalid-session");
 }
 
-#[tokio::test]
-async fn a_server_that_stops_says_when_to_come_back() {
-    let server = TestServer::start().await;
+async fn a_server_that_stops_says_when_to_come_back(server: TestServer) {
     let desk = meet_of_three(&server).await;
     let mut events = desk.events("after=now").await;
     events.expect("hello").await;
@@ -525,9 +512,7 @@ async fn a_server_that_stops_says_when_to_come_back() {
     assert!(end["retryAfterSeconds"].as_u64().unwrap() >= 1);
 }
 
-#[tokio::test]
-async fn nothing_on_the_way_is_to_keep_or_hold_a_stream() {
-    let server = TestServer::start().await;
+async fn nothing_on_the_way_is_to_keep_or_hold_a_stream(server: TestServer) {
     let desk = server.meet().await;
     for query in ["", "format=ndjson", "snapshot=1", "after=99"] {
         let response = desk.request(Method::GET, &desk.of_meet(&format!("/events?{query}"))).send().await.unwrap();
@@ -540,9 +525,7 @@ async fn nothing_on_the_way_is_to_keep_or_hold_a_stream() {
 }
 
 /// A large snapshot takes a while to arrive, and others go on writing.
-#[tokio::test]
-async fn nothing_is_missed_while_a_snapshot_is_on_its_way() {
-    let server = TestServer::start().await;
+async fn nothing_is_missed_while_a_snapshot_is_on_its_way(server: TestServer) {
     let desk = server.meet().await;
     for n in 0..20 {
         desk.set(&format!("page{n}"), json!("x".repeat(200 * 1024))).await;

@@ -59,7 +59,7 @@ pub fn filtered(plan: &Plan, table: &mut Table) -> Measured<()> {
     Ok(())
 }
 
-/// Where hyper keeps the socket; what is spent on secrecy is in it.
+/// The bare loop speaks no TLS: what is spent on secrecy is in it.
 pub fn tls(plan: &Plan, table: &mut Table) -> Measured<()> {
     let mut contest = Contest::of(Product::under_tls(HALL)?, Way::Stream, HALL)?;
     let seen = contest.rounds(plan, single(plan, HALL))?;

@@ -20,12 +20,12 @@ use axum::http::{Request, Version};
 use bytes::Bytes;
 use hyper::body::Frame;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 
 use super::line::{Framing, Line};
 use super::polls::{Held, Poll as LongPoll};
 use crate::http::events::EventStream;
+use crate::http::serve::socket::Socket;
 use crate::meet::limits::HEARD_MAX_BYTES;
 
 /// Comes with a request whose connection's socket may be taken.
@@ -119,7 +119,7 @@ impl HttpBody for Nothing {
 
 /// A socket that hyper uses until it is handed over; there is nothing to read or to write from then on.
 pub(in crate::http) struct Tap {
-    socket: Option<TcpStream>,
+    socket: Option<Socket>,
     slot: Slot,
     taken: Option<oneshot::Sender<Taken>>,
     /// What was read of the socket before and is still to be given to hyper.
@@ -132,13 +132,13 @@ pub(in crate::http) struct Tap {
 
 impl Tap {
     /// A tap at a socket of which `ahead` was read already, where handlers leave what it is taken for, and where it comes out.
-    pub(in crate::http) fn new(socket: TcpStream, ahead: Bytes) -> (Tap, Slot, oneshot::Receiver<Taken>) {
+    pub(in crate::http) fn new(socket: Socket, ahead: Bytes) -> (Tap, Slot, oneshot::Receiver<Taken>) {
         let (slot, (taken, receiver)) = (Slot::default(), oneshot::channel());
         let tap = Tap { socket: Some(socket), slot: slot.clone(), taken: Some(taken), ahead, heard: Some(Vec::new()), head: Vec::new() };
         (tap, slot, receiver)
     }
 
-    fn socket(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+    fn socket(&mut self) -> io::Result<Pin<&mut Socket>> {
         self.socket.as_mut().map(Pin::new).ok_or_else(|| io::ErrorKind::NotConnected.into())
     }
 

@@ -1,15 +1,14 @@
 //! A socket that carries the pieces of one stream.
 
 use std::io;
-use std::task::{Context, Poll};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
 use axum::http::Version;
 use bytes::Bytes;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::io::{AsyncRead, AsyncWriteExt, ReadBuf};
 
-use crate::meet::limits::STALLED_WRITE;
+use crate::http::serve::socket::Socket;
 
 /// How the pieces of a body are put on a socket (RFC 9112, section 6).
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -56,7 +55,7 @@ impl Framing {
 
 /// A socket, and what it has not taken yet of the piece that it was given last.
 pub(super) struct Line {
-    socket: TcpStream,
+    socket: Socket,
     pub(super) framing: Framing,
     rest: Bytes,
     /// Whether its other end said something: nobody is going to listen, so its end shows only when it is written to.
@@ -64,7 +63,7 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub(super) fn new(socket: TcpStream, framing: Framing) -> Line {
+    pub(super) fn new(socket: Socket, framing: Framing) -> Line {
         Line { socket, framing, rest: Bytes::new(), is_deaf: false }
     }
 
@@ -73,16 +72,11 @@ impl Line {
         if from == bytes.len() {
             return Ok(true);
         }
-        let taken = match self.socket.try_write(&bytes[from..]) {
-            Ok(taken) => taken,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
-            Err(error) => return Err(error),
-        };
-        let is_all = from + taken == bytes.len();
-        if !is_all {
-            self.rest = bytes.slice(from + taken..);
+        let given = self.socket.try_give(&bytes[from..])?;
+        if from + given < bytes.len() {
+            self.rest = bytes.slice(from + given..);
         }
-        Ok(is_all)
+        Ok(self.rest.is_empty() && self.socket.is_drained())
     }
 
     /// Gives it a piece for [`Line::flush`].
@@ -95,17 +89,12 @@ impl Line {
     /// # Errors
     /// What the system says, and [`io::ErrorKind::TimedOut`] where the other end accepts nothing for too long.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
-        loop {
-            let rest = std::mem::take(&mut self.rest);
-            if rest.is_empty() || self.give(&rest, 0)? {
-                return Ok(());
-            }
-            timeout(STALLED_WRITE, self.socket.writable()).await??;
-        }
+        self.socket.write_all_buf(&mut self.rest).await?;
+        self.socket.flush().await
     }
 
     /// The socket, for something else.
-    pub(super) fn into_socket(self) -> TcpStream {
+    pub(super) fn into_socket(self) -> Socket {
         self.socket
     }
 
@@ -116,19 +105,24 @@ impl Line {
         self.socket.shutdown().await
     }
 
+    /// Says at once that nothing follows, to whoever takes it.
+    pub(super) fn hang_up(&mut self) {
+        if let Ok(true) = self.give(&self.framing.end(), 0) {
+            self.socket.hang_up();
+        }
+    }
+
     /// Whether the other end is gone; whoever is behind `context` is woken when it may be.
     pub(super) fn poll_gone(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let mut byte = [0];
         while !self.is_deaf {
-            match self.socket.poll_read_ready(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Err(_)) => return Poll::Ready(()),
-                Poll::Ready(Ok(())) => {}
-            }
-            match self.socket.try_read(&mut [0; 64]) {
-                Ok(0) => return Poll::Ready(()),
-                Ok(_) => self.is_deaf = true,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(_) => return Poll::Ready(()),
+            let mut read = ReadBuf::new(&mut byte);
+            match ready!(Pin::new(&mut self.socket).poll_read(context, &mut read)) {
+                Ok(()) if !read.filled().is_empty() => {
+                    self.socket.forget();
+                    self.is_deaf = true;
+                }
+                _ => return Poll::Ready(()),
             }
         }
         Poll::Pending

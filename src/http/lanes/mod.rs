@@ -1,6 +1,6 @@
 //! Streams on sockets of their own: one task writes to all readers of a meet that are sent the same bytes.
 //!
-//! A stream on plain HTTP/1 begins like every other: a handler answers through axum and hyper. Once the head of the answer is out, the
+//! A stream on HTTP/1 begins like every other: a handler answers through axum and hyper. Once the head of the answer is out, the
 //! socket is taken back from hyper ([`handover`]) and becomes, with its [`EventStream`], a [`seat::Seat`]. The stream alone says what is
 //! sent; who carries it changes:
 //!
@@ -10,7 +10,10 @@
 //!   its **round** goes out together in the next one: encoded once, one write for each reader. Whoever is not where the round starts,
 //!   or does not take all of it, is served alone until it is. Lanes run on [`threads`] that do nothing else.
 //!
-//! TLS and HTTP/2 cannot be written to from outside, so their streams stay bodies of hyper's. What reaches a reader is the same.
+//! Under TLS the session comes along with the socket ([`Socket`]), and seals the bytes of a round anew for each reader. HTTP/2 cannot be
+//! written to from outside, so its streams stay bodies of hyper's. What reaches a reader is the same.
+//!
+//! [`Socket`]: super::serve::socket::Socket
 
 mod bells;
 pub(super) mod handover;

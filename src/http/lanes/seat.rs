@@ -106,7 +106,7 @@ impl Seat {
         match self.line.give(&self.line.framing.frame(words), 0) {
             Ok(true) => {
                 // It knows that nothing follows, whether it takes this or not.
-                let _ = self.line.give(&self.line.framing.end(), 0);
+                self.line.hang_up();
                 Given::Gone
             }
             given => given.into(),

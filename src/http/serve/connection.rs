@@ -6,7 +6,6 @@ use std::future::Future;
 use std::io;
 use std::iter::successors;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -19,13 +18,12 @@ use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 use tracing::debug;
 
 use crate::meet::limits::{
     CLOSING_GRACE, CONNECTION_BUFFER_BYTES, HEAD_TIMEOUT, HTTP2_EARLY_RESETS_MAX, HTTP2_ERROR_RESETS_MAX, HTTP2_PING_EVERY,
-    HTTP2_PING_TIMEOUT, HTTP2_STREAM_BUFFER_BYTES, HTTP2_STREAMS_MAX, STALLED_WRITE,
+    HTTP2_PING_TIMEOUT, HTTP2_STREAM_BUFFER_BYTES, HTTP2_STREAMS_MAX,
 };
 
 use super::super::access::Peer;
@@ -34,11 +32,9 @@ use super::super::lanes::seat::Seat;
 use super::Front;
 use super::http2::{Pieces, Streams};
 use super::room::Place;
-use super::tls::Tls;
+use super::socket::Socket;
 
-/// A socket whose writes may not stall.
-pub(super) type Socket<S = TcpStream> = Pin<Box<TimeoutStream<S>>>;
-pub(super) type Ended = Result<(), Box<dyn Error + Send + Sync>>;
+type Ended = Result<(), Box<dyn Error + Send + Sync>>;
 
 /// Who is at the other end, and what lets them in.
 #[derive(Clone)]
@@ -47,7 +43,7 @@ pub(super) struct Visitor {
     pub(super) place: Place,
 }
 
-/// Where a socket of plain HTTP/1 comes from, and goes again.
+/// Where a socket of HTTP/1 comes from, and goes again.
 #[derive(Clone)]
 pub(in crate::http) struct Home {
     visitor: Visitor,
@@ -56,39 +52,34 @@ pub(in crate::http) struct Home {
 
 impl Home {
     /// Serves the connection from here on; `ahead` was read of it already.
-    pub(in crate::http) async fn take_back(self, stream: TcpStream, ahead: Bytes) {
-        serve_from(stream, ahead, self.visitor, self.front).await;
+    pub(in crate::http) async fn take_back(self, socket: Socket, ahead: Bytes) {
+        let Home { visitor, front } = self.clone();
+        self.watch(over_socket(socket, ahead, visitor, front)).await;
+    }
+
+    /// Serves until the connection ends or has to make room.
+    async fn watch(self, served: impl Future<Output = Ended>) {
+        let Home { visitor: Visitor { peer: Peer(peer), place }, front } = self;
+        let ended = tokio::select! {
+            ended = served => ended,
+            () = place.sent_away() => {
+                debug!(%peer, "a connection that showed no token made room for another");
+                return;
+            }
+        };
+        if let Err(error) = ended {
+            if has_stalled(&*error) {
+                front.metrics.connections.stalled();
+            }
+            debug!(%peer, %error, "a connection ended");
+        }
     }
 }
 
 /// Serves a connection to its end.
 pub(super) async fn serve(stream: TcpStream, visitor: Visitor, front: Front) {
-    serve_from(stream, Bytes::new(), visitor, front).await;
-}
-
-async fn serve_from(stream: TcpStream, ahead: Bytes, visitor: Visitor, front: Front) {
-    let Peer(peer) = visitor.peer;
-    let metrics = Arc::clone(&front.metrics);
-    let place = visitor.place.clone();
-    let served = async {
-        match front.tls.clone() {
-            None => over_tcp(stream, ahead, visitor, front).await,
-            Some(tls) => over_tls(&tls, stream, visitor, front).await,
-        }
-    };
-    let ended = tokio::select! {
-        ended = served => ended,
-        () = place.sent_away() => {
-            debug!(%peer, "a connection that showed no token made room for another");
-            return;
-        }
-    };
-    if let Err(error) = ended {
-        if has_stalled(&*error) {
-            metrics.connections.stalled();
-        }
-        debug!(%peer, %error, "a connection ended");
-    }
+    let home = Home { visitor: visitor.clone(), front: front.clone() };
+    home.watch(over_tcp(stream, visitor, front)).await;
 }
 
 /// Whether a connection was cut because its other end accepted nothing; whoever asks nothing is another case.
@@ -97,29 +88,25 @@ pub(in crate::http) fn has_stalled(error: &(dyn Error + 'static)) -> bool {
     causes.any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|cause| cause.kind() == io::ErrorKind::TimedOut))
 }
 
-/// A reader that takes nothing any more is cut off.
-pub(super) fn guarded<S: AsyncRead + AsyncWrite>(stream: S) -> Socket<S> {
-    let mut stream = TimeoutStream::new(stream);
-    stream.set_write_timeout(Some(STALLED_WRITE));
-    Box::pin(stream)
-}
-
-async fn over_tls(tls: &Tls, stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
+async fn over_tcp(stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
+    let Some(tls) = front.tls.clone() else {
+        return over_socket(Socket::plain(stream), Bytes::new(), visitor, front).await;
+    };
     let accepted = tokio::select! {
         // Nobody is owed an answer before the handshake is over.
         () = front.stopping.cancelled() => return Ok(()),
         accepted = tls.accept(stream) => accepted,
     };
     match accepted? {
-        (stream, true) => over_http2(stream, visitor, front).await,
-        (stream, false) => over_http1(stream, visitor, front).await,
+        (socket, true) => over_http2(socket, visitor, front).await,
+        (socket, false) => over_socket(socket, Bytes::new(), visitor, front).await,
     }
 }
 
 /// HTTP/1 on a socket that may go to a stream, or to a long-poll for a while.
-async fn over_tcp(stream: TcpStream, ahead: Bytes, visitor: Visitor, front: Front) -> Ended {
-    let (tap, slot, taken) = Tap::new(stream, ahead);
-    let mut connection = http1().serve_connection(TokioIo::new(guarded(tap)), service(&visitor, &front, Some(slot))).with_upgrades();
+async fn over_socket(socket: Socket, ahead: Bytes, visitor: Visitor, front: Front) -> Ended {
+    let (tap, slot, taken) = Tap::new(socket, ahead);
+    let mut connection = http1().serve_connection(TokioIo::new(tap), service(&visitor, &front, Some(slot))).with_upgrades();
     let shut = |connection: Pin<&mut &mut http1::UpgradeableConnection<_, _>>| Pin::new(&mut **connection.get_mut()).graceful_shutdown();
     let taken = tokio::select! {
         ended = until(&mut connection, front.stopping.cancelled(), shut) => return Ok(ended?),
@@ -220,6 +207,8 @@ fn answer(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::http::serve::listen;
     use crate::http::serve::room::Room;

@@ -4,6 +4,7 @@ pub(super) mod connection;
 mod http2;
 mod plain_on_tls;
 pub mod room;
+pub(super) mod socket;
 pub mod tls;
 
 use std::io;

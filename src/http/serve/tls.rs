@@ -1,6 +1,7 @@
 //! TLS: HTTP/2 and HTTP/1.1 by ALPN, with a certificate that may be replaced while streams are open.
 
 mod certificate;
+mod session;
 
 use std::io;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -10,15 +11,14 @@ use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use tokio::net::TcpStream;
-use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
 
 use crate::meet::limits::TLS_HANDSHAKE_TIMEOUT;
 
-use super::connection::{Socket, guarded};
 use super::plain_on_tls;
+use super::socket::Socket;
 
 pub use certificate::{Certificate, CertificateError};
+pub(super) use session::Session;
 
 const HTTP2: &[u8] = b"h2";
 const HTTP1: &[u8] = b"http/1.1";
@@ -26,7 +26,7 @@ const HTTP1: &[u8] = b"http/1.1";
 /// Speaks TLS with whoever connects.
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    config: Arc<ServerConfig>,
     shown: Arc<Shown>,
 }
 
@@ -43,7 +43,7 @@ impl Tls {
         config.alpn_protocols = vec![HTTP2.to_vec(), HTTP1.to_vec()];
         // A hall that reconnects at once resumes without the server having to remember anyone.
         config.ticketer = ring::Ticketer::new()?;
-        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), shown })
+        Ok(Tls { config: Arc::new(config), shown })
     }
 
     /// Shows another certificate from now on. Open connections stay as they are.
@@ -52,17 +52,17 @@ impl Tls {
     }
 
     /// A connection after its handshake, and whether it speaks HTTP/2.
-    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(TlsStream<Socket>, bool)> {
+    pub(super) async fn accept(&self, stream: TcpStream) -> io::Result<(Socket, bool)> {
         let handshake = async {
             if plain_on_tls::is_plain(&stream).await? {
                 plain_on_tls::refuse(stream).await?;
                 return Err(io::Error::other("plain HTTP was spoken where TLS is"));
             }
-            self.acceptor.accept(guarded(stream)).await
+            Socket::under_tls(stream, Session::new(Arc::clone(&self.config))?).await
         };
-        let stream = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake).await??;
-        let speaks_http2 = stream.get_ref().1.alpn_protocol() == Some(HTTP2);
-        Ok((stream, speaks_http2))
+        let socket = tokio::time::timeout(TLS_HANDSHAKE_TIMEOUT, handshake).await??;
+        let speaks_http2 = socket.speaks(HTTP2);
+        Ok((socket, speaks_http2))
     }
 }
 

@@ -1,9 +1,11 @@
 //! A client over REST. Every reply is checked against `openapi.yaml`.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, StatusCode};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
 
 use super::contract;
@@ -15,6 +17,8 @@ pub const PASSWORD: &str = "AStrongerPasswordThanThisHopefully";
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
+    /// How it speaks TLS where it speaks for itself.
+    pub tls: Option<Arc<ClientConfig>>,
     pub base: String,
     /// Nine digits.
     pub meet: String,
@@ -66,7 +70,21 @@ impl Client {
     /// A client that connects in a way of its own.
     pub fn over(http: reqwest::Client, base: &str) -> Client {
         let empty = String::new;
-        Client { http, base: base.to_owned(), meet: empty(), token: empty(), location: empty(), client_id: empty(), session: Value::Null }
+        Client {
+            http,
+            tls: None,
+            base: base.to_owned(),
+            meet: empty(),
+            token: empty(),
+            location: empty(),
+            client_id: empty(),
+            session: Value::Null,
+        }
+    }
+
+    /// The same client with another way of speaking TLS for itself.
+    pub fn speaking(self, tls: Arc<ClientConfig>) -> Client {
+        Client { tls: Some(tls), ..self }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -147,6 +165,7 @@ impl Client {
         let text = |name: &str| session[name].as_str().unwrap().to_owned();
         Client {
             http: self.http.clone(),
+            tls: self.tls.clone(),
             base: self.base.clone(),
             meet: text("meetId").replace('-', ""),
             token: text("sessionToken"),

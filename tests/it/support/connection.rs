@@ -5,11 +5,14 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::Client;
+use super::wire::{self, Wire};
+
 /// How long a test waits for bytes before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 pub struct Connection {
-    stream: TcpStream,
+    stream: Wire,
     read: Vec<u8>,
 }
 
@@ -32,7 +35,12 @@ impl Response {
 impl Connection {
     /// Connects to `http://ADDRESS`.
     pub async fn connect(url: &str) -> Connection {
-        Connection { stream: TcpStream::connect(url.trim_start_matches("http://")).await.unwrap(), read: Vec::new() }
+        Connection { stream: Box::new(TcpStream::connect(url.trim_start_matches("http://")).await.unwrap()), read: Vec::new() }
+    }
+
+    /// Connects as a client does, under TLS where its server speaks that.
+    pub async fn of(client: &Client) -> Connection {
+        Connection { stream: wire::connect(client, None).await, read: Vec::new() }
     }
 
     pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpSocket, TcpStream};
 
+use super::wire::{self, Wire};
 use super::{Client, contract};
 
 /// How long a test waits for a line before it fails.
@@ -13,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open stream.
 pub struct RawStream {
-    socket: BufReader<TcpStream>,
+    socket: BufReader<Wire>,
 }
 
 impl RawStream {
@@ -24,12 +24,9 @@ impl RawStream {
 
     /// The same with a receive buffer of about that many bytes: what the server can write before it must wait.
     pub async fn open_with(client: &Client, query: &str, receive_buffer: u32) -> RawStream {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_recv_buffer_size(receive_buffer).unwrap();
-        let address = client.base.trim_start_matches("http://");
-        let mut socket = socket.connect(address.parse().unwrap()).await.unwrap();
+        let mut socket = wire::connect(client, Some(receive_buffer)).await;
         let path = client.of_meet(&format!("/events?{query}"));
-        let request = format!("GET {path} HTTP/1.0\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\r\n", client.token);
+        let request = format!("GET {path} HTTP/1.0\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\r\n", wire::host(client), client.token);
         socket.write_all(request.as_bytes()).await.unwrap();
         RawStream { socket: BufReader::with_capacity(4096, socket) }
     }

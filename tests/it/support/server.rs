@@ -15,6 +15,7 @@ use liftrelay::store::memory::MemoryStore;
 use tempfile::TempDir;
 
 use super::Client;
+use super::tls::Identity;
 
 pub struct TestServer {
     pub url: String,
@@ -23,6 +24,8 @@ pub struct TestServer {
     pub clock: Clock,
     /// The data folder, where the server has one.
     pub folder: Option<TempDir>,
+    /// What its clients have to trust, where it speaks TLS.
+    pub identity: Option<Identity>,
 }
 
 pub fn options() -> Options {
@@ -66,6 +69,15 @@ impl TestServer {
         TestServer::listening(store, options, None)
     }
 
+    /// On files in a folder of its own, with HTTPS; its clients speak HTTP/1.1.
+    pub async fn under_tls() -> TestServer {
+        let (folder, identity) = (tempfile::tempdir().unwrap(), Identity::new());
+        let store = FileStore::open(folder.path(), Fsync::Always).unwrap();
+        let mut server = TestServer::listening(Arc::new(store), options(), Some(identity.tls()));
+        (server.folder, server.identity) = (Some(folder), Some(identity));
+        server
+    }
+
     /// In memory, with HTTPS.
     pub fn secure(tls: &Tls, options: Options) -> TestServer {
         TestServer::listening(Arc::new(MemoryStore::default()), options, Some(tls.clone()))
@@ -82,7 +94,7 @@ impl TestServer {
         let scheme = if tls.is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, app.front(tls)));
-        TestServer { url, app, clock, folder: None }
+        TestServer { url, app, clock, folder: None, identity: None }
     }
 
     /// A file of a meet, wherever the meet is.
@@ -94,7 +106,7 @@ impl TestServer {
 
     /// Somebody who is no member of any meet.
     pub fn stranger(&self) -> Client {
-        Client::new(&self.url)
+        self.identity.as_ref().map_or_else(|| Client::new(&self.url), |identity| identity.client_of_http1(&self.url))
     }
 
     /// Creates a meet with the locations `desk` (priority 10), `platform 1` and `platform 2` (20 both) and `director` (30), as the desk.

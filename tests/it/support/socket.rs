@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use tokio::net::{TcpSocket, TcpStream};
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
 use super::contract::check_schema;
+use super::wire::{self, Duplex, Wire};
 use super::{Client, TestServer};
 
 /// How long a test waits for a message before it fails.
@@ -21,14 +22,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What a stream brings, as opposed to answers.
 const NEWS: [&str; 7] = ["HELLO", "STATE", "UPDATE_RELAY", "HEARTBEAT", "SERVER_PULL", "RESET", "END"];
 
-/// A connection of any kind.
-pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
-
 /// An open socket.
 pub struct Socket {
-    pub socket: WebSocketStream<Box<dyn Duplex>>,
+    pub socket: WebSocketStream<Wire>,
     /// News that came before the answer that a test waited for.
     news: VecDeque<Value>,
 }
@@ -50,14 +46,14 @@ impl Socket {
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
-        let (socket, response) = client_async(request, Box::new(connection) as Box<dyn Duplex>).await?;
+        let (socket, response) = client_async(request, Box::new(connection) as Wire).await?;
         assert_eq!(response.status(), 101);
         Ok(Socket { socket, news: VecDeque::new() })
     }
 
     /// A socket that follows a client's meet from a number on.
     pub async fn following(client: &Client, last_server_seq: u64) -> Socket {
-        let mut socket = Socket::open(&client.base).await;
+        let mut socket = Socket::on(wire::connect(client, None).await, &client.base, "", &[]).await.expect("an open socket");
         socket.send(&json!({"msgType": "CLIENT_PULL", "sessionToken": client.token, "lastServerSeq": last_server_seq})).await;
         socket.expect("HELLO").await;
         socket
@@ -65,11 +61,9 @@ impl Socket {
 
     /// A socket for a client's token, with a receive buffer of about that many bytes: what the server can write before it must wait.
     pub async fn slow(client: &Client, receive_buffer: u32) -> Socket {
-        let tcp = TcpSocket::new_v4().unwrap();
-        tcp.set_recv_buffer_size(receive_buffer).unwrap();
-        let tcp = tcp.connect(client.base.trim_start_matches("http://").parse().unwrap()).await.unwrap();
+        let connection = wire::connect(client, Some(receive_buffer)).await;
         let authorization = format!("Bearer {}", client.token);
-        Socket::on(tcp, &client.base, "", &[("authorization", &authorization)]).await.unwrap()
+        Socket::on(connection, &client.base, "", &[("authorization", &authorization)]).await.unwrap()
     }
 
     pub async fn send(&mut self, message: &Value) {

@@ -8,7 +8,7 @@ use liftrelay::http::serve::tls::{Certificate, Tls};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -67,23 +67,43 @@ impl Identity {
         Client::over(self.http().build().unwrap(), url)
     }
 
+    /// The same with HTTP/1.1, over TLS that tests can speak for themselves too.
+    pub fn client_of_http1(&self, url: &str) -> Client {
+        Client::over(self.http().http1_only().build().unwrap(), url).speaking(self.config(&[b"http/1.1"]))
+    }
+
     pub fn http(&self) -> reqwest::ClientBuilder {
         use_ring();
         let certificate = reqwest::Certificate::from_pem(self.pem.as_bytes()).unwrap();
         reqwest::Client::builder().tls_certs_only([certificate])
     }
 
-    /// A connection after its handshake.
-    pub async fn connect(&self, url: &str, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
+    /// What trusts this certificate and offers these protocols.
+    pub fn config(&self, protocols: &[&[u8]]) -> Arc<ClientConfig> {
+        self.config_of(rustls::DEFAULT_VERSIONS, protocols)
+    }
+
+    /// The same with these versions of TLS alone.
+    pub fn config_of(&self, versions: &[&'static SupportedProtocolVersion], protocols: &[&[u8]]) -> Arc<ClientConfig> {
         let mut roots = RootCertStore::empty();
         roots.add(CertificateDer::from_pem_slice(self.pem.as_bytes()).unwrap()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let builder = ClientConfig::builder_with_provider(provider).with_protocol_versions(versions).unwrap();
         let mut config = builder.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        Arc::new(config)
+    }
+
+    /// A connection after its handshake.
+    pub async fn connect(&self, url: &str, protocols: &[&[u8]]) -> TlsStream<TcpStream> {
         let socket = TcpStream::connect(url.trim_start_matches("https://")).await.unwrap();
         socket.set_nodelay(true).unwrap();
-        let name = ServerName::try_from("localhost").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap()
+        shake_hands(self.config(protocols), socket).await
     }
+}
+
+/// Makes a TLS connection of a socket.
+pub async fn shake_hands(config: Arc<ClientConfig>, socket: TcpStream) -> TlsStream<TcpStream> {
+    let name = ServerName::try_from("localhost").unwrap();
+    TlsConnector::from(config).connect(name, socket).await.unwrap()
 }

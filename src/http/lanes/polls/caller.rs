@@ -8,7 +8,6 @@ use std::time::{Duration, Instant as SystemInstant};
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 use tokio::time::Instant;
 use tracing::debug;
@@ -20,6 +19,7 @@ use crate::http::access::Access;
 use crate::http::lanes::line::{Framing, Line};
 use crate::http::request_id::request_id;
 use crate::http::serve::connection::{Home, has_stalled};
+use crate::http::serve::socket::Socket;
 use crate::http::{App, Options};
 use crate::meet::limits::{AHEAD_MAX_BYTES, HEAD_TIMEOUT, ROUND_MAX_BYTES};
 use crate::metrics::Method;
@@ -32,7 +32,7 @@ const ROUTE: &str = "/v1/meets/{meetId}/updates";
 /// A connection on which somebody polls.
 pub(in crate::http::lanes) struct Caller {
     pub(super) app: Arc<App>,
-    socket: TcpStream,
+    socket: Socket,
     access: Access,
     after: u64,
     limit: usize,
@@ -91,7 +91,7 @@ impl Caller {
 
     /// The same with its socket watched by the thread that this runs on: one that answers need not be woken for what a lane hears.
     pub(super) fn moved_here(self: Box<Self>) -> io::Result<Box<Caller>> {
-        let socket = moved_here(self.socket)?;
+        let socket = self.socket.moved_here()?;
         Ok(Box::new(Caller { socket, ..*self }))
     }
 
@@ -169,10 +169,9 @@ impl Caller {
             out.extend_from_slice(&body);
         }
         let rest = |taken: usize| [Bytes::copy_from_slice(&out[taken..]), if is_small { Bytes::new() } else { body.clone() }];
-        match self.socket.try_write(out) {
-            Ok(taken) if taken == out.len() && is_small => Given::All,
-            Ok(taken) => Given::NotAll(rest(taken)),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Given::NotAll(rest(0)),
+        match self.socket.try_give(out) {
+            Ok(given) if given == out.len() && is_small && self.socket.is_drained() => Given::All,
+            Ok(given) => Given::NotAll(rest(given)),
             Err(_) => Given::Gone,
         }
     }
@@ -189,7 +188,7 @@ impl Caller {
         runtime.spawn(async move {
             let Caller { app, socket, heard, home, .. } = *self;
             let given = async {
-                let mut line = Line::new(moved_here(socket)?, Framing::UntilClosed);
+                let mut line = Line::new(socket.moved_here()?, Framing::UntilClosed);
                 for piece in rest {
                     line.put(piece);
                     line.flush().await?;
@@ -213,15 +212,10 @@ impl Caller {
     pub(super) fn go_home(self: Box<Self>, runtime: &Handle) {
         let Caller { socket, heard, home, .. } = *self;
         runtime.spawn(async move {
-            match moved_here(socket) {
+            match socket.moved_here() {
                 Ok(socket) => home.take_back(socket, heard.into()).await,
                 Err(error) => debug!(%error, "a connection ended"),
             }
         });
     }
-}
-
-/// A socket watched by the thread that this runs on.
-fn moved_here(socket: TcpStream) -> io::Result<TcpStream> {
-    TcpStream::from_std(socket.into_std()?)
 }

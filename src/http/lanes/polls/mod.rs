@@ -1,4 +1,4 @@
-//! Long-polls on plain HTTP/1: one task answers all that wait for news of a meet, and hears who asks again.
+//! Long-polls on HTTP/1: one task answers all that wait for news of a meet, and hears who asks again.
 //!
 //! A poll begins like every request. Where it has to wait, its socket is taken back from hyper ([`super::handover`]) with the head of its
 //! answer as hyper has written it, and becomes a [`caller::Caller`] of its meet's [`lane::Lane`]. Its answer is that head with what is
@@ -16,11 +16,11 @@ mod poll;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 use super::Lanes;
 use crate::http::serve::connection::Home;
+use crate::http::serve::socket::Socket;
 use lane::Lane;
 
 pub(super) use caller::Caller;
@@ -28,7 +28,7 @@ pub(in crate::http) use poll::{Poll, Waiting};
 
 /// A poll with the socket on which it waits.
 pub(in crate::http) struct Held {
-    pub(super) socket: TcpStream,
+    pub(super) socket: Socket,
     pub(super) poll: Box<Poll>,
     /// The head of its answer.
     pub(super) head: Vec<u8>,
