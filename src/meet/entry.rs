@@ -157,7 +157,8 @@ pub(super) fn canonical_text(fields: &EntryFields) -> Box<str> {
     out.push_str(",\"updateValue\":");
     out.push_str(update_value.get());
     out.push('}');
-    out.into()
+    // A copy as long as the text, for the log keeps it.
+    out.as_str().into()
 }
 
 fn text_member(name: &str, text: &str, out: &mut String) {
