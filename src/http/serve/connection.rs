@@ -33,6 +33,7 @@ use super::super::lanes::handover::{Slot, Taken, Tap};
 use super::super::lanes::seat::Seat;
 use super::Front;
 use super::http2::{Pieces, Streams};
+use super::promptly::promptly;
 use super::room::Place;
 use super::tls::Tls;
 
@@ -77,7 +78,7 @@ async fn serve_from(stream: TcpStream, ahead: Bytes, visitor: Visitor, front: Fr
         }
     };
     let ended = tokio::select! {
-        ended = served => ended,
+        ended = promptly(served) => ended,
         () = place.sent_away() => {
             debug!(%peer, "a connection that showed no token made room for another");
             return;
