@@ -11,7 +11,7 @@ use liftrelay::wire::request::{
 use serde_json::json;
 
 fn check(update: &Update) {
-    let proposal = update.read();
+    let proposal = &update.proposal;
     assert!(proposal.local_seq_num.is_none_or(|number| number < SEQ_END));
     match &proposal.content {
         Err(unreadable) => assert!(!unreadable.reason.is_empty()),
@@ -20,7 +20,7 @@ fn check(update: &Update) {
             let value = content.text.get().to_owned();
             assert!(value.len() <= VALUE_MAX_BYTES);
             assert_eq!(Value::parse(&value).map(|again| again.canonical()), Ok(value.clone()), "canonical text is a fixed point");
-            same_when_written_anew(&proposal, content.key.as_str(), &value);
+            same_when_written_anew(proposal, content.key.as_str(), &value);
         }
     }
 }
@@ -30,7 +30,7 @@ fn same_when_written_anew(proposal: &Proposal, key: &str, value: &str) {
     let after = proposal.after.map(|cursor| cursor.to_string());
     let written = json!({"updateKey": key, "op": proposal.op, "localSeqNum": proposal.local_seq_num, "afterServerSeqNum": after});
     let text = format!("{{\"updateValue\":{value},{}", &written.to_string()[1..]);
-    let again = serde_json::from_str::<FromObject<Update>>(&text).expect("what was taken is taken again").0.read();
+    let again = serde_json::from_str::<FromObject<Update>>(&text).expect("what was taken is taken again").0.proposal;
     assert_eq!(again.fingerprint(), proposal.fingerprint(), "{text}");
     assert_eq!((again.op, again.local_seq_num, again.after), (proposal.op, proposal.local_seq_num, proposal.after));
 }

@@ -55,7 +55,7 @@ pub struct AuthFile {
 #[serde(rename_all = "camelCase")]
 pub struct Location {
     /// Its name.
-    pub location_name: Box<str>,
+    pub location_name: Arc<str>,
     /// Larger numbers overrule smaller ones.
     pub priority: i64,
 }
@@ -93,8 +93,8 @@ struct SessionsFile {
 #[serde(rename_all = "camelCase")]
 struct StoredSession {
     hash: TokenHash,
-    client_id: Box<str>,
-    location_name: Box<str>,
+    client_id: Arc<str>,
+    location_name: Arc<str>,
     expires_at: Timestamp,
 }
 

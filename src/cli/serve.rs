@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 use crate::http::serve::tls::Tls;
 use crate::http::serve::{listen, serve};
 use crate::http::{App, check_app_dir};
-use crate::meet::limits::{CHECKPOINTS_GRACE, WORKERS_MIN};
+use crate::meet::limits::{CHECKPOINTS_GRACE, TIMER_TICK, WORKERS_MIN};
 use crate::publish::publisher::Publisher;
 use crate::relay::clock::Clock;
 use crate::relay::registry::Registry;
@@ -113,6 +113,7 @@ async fn run_server(
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let metrics = config.metrics_listen.map(|address| MetricsServer::start(address, &app)).transpose()?;
     stop_on_signals(app.stopping.clone()).map_err(|error| error.to_string())?;
+    tokio::spawn(tick());
     let idle = Arc::clone(&app);
     tokio::spawn(async move { idle.registry.close_idle().await });
     let looked_at = Arc::clone(&app);
@@ -162,6 +163,13 @@ impl MetricsServer {
         let address = listener.local_addr().map_err(|error| error.to_string())?;
         let server = tokio::spawn(serve(listener, app.operators_front()));
         Ok(MetricsServer { address, server })
+    }
+}
+
+/// Sees to it that some timer is always about to run out.
+async fn tick() {
+    loop {
+        tokio::time::sleep(TIMER_TICK).await;
     }
 }
 

@@ -60,6 +60,9 @@ fn check_type(headers: &HeaderMap) -> Result<(), Problem> {
         }
         return Ok(());
     };
+    if media_type.eq_ignore_ascii_case(b"application/json") {
+        return Ok(());
+    }
     let text = String::from_utf8_lossy(media_type).to_ascii_lowercase();
     let essence = text.split(';').next().unwrap_or_default().trim();
     if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {

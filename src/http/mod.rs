@@ -2,6 +2,7 @@
 
 mod access;
 mod app_dir;
+mod around;
 mod body;
 mod budget;
 mod cors;

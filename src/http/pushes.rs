@@ -36,7 +36,7 @@ pub(super) async fn push(editor: Editor, Json(request): Json<Push>) -> Answer {
 /// Pushes a batch and says what became of it.
 pub(super) async fn push_updates(editor: &Editor, request: Push) -> Result<UpdateResult, Problem> {
     let Push { updates, mode, if_head } = request;
-    let batch = batch(editor, &updates, mode, if_head, None)?;
+    let batch = batch(editor, updates, mode, if_head, None)?;
     let (update_acks, updates_rejected) = commit(editor, batch, PAGE_DEFAULT_ENTRIES).await?;
     let head = editor.access.live.committed.head_position(&Audience::Editor);
     Ok(UpdateResult { update_acks, updates_rejected, server_seq_num: head.server_seq_num, cursor: head.cursor })
@@ -59,7 +59,7 @@ pub(super) async fn sync_updates(app: &App, editor: &Editor, request: Sync) -> R
         waited = long_poll(app, &editor.access, &mut follower, wait).await?;
         Outcomes::default()
     } else {
-        let batch = batch(editor, &updates, mode, if_head, Some(after))?;
+        let batch = batch(editor, updates, mode, if_head, Some(after))?;
         commit(editor, batch, limit).await?
     };
     Ok((SyncResult { update_acks, updates_rejected, page: follower.page(limit) }, waited))
@@ -81,12 +81,12 @@ pub(super) fn page_limit(limit: Option<u64>) -> Result<usize, Problem> {
     fits.ok_or_else(|| invalid_at("/limit", format!("must be from 1 to {PAGE_MAX_ENTRIES}")))
 }
 
-fn batch(editor: &Editor, updates: &[Update], mode: Mode, if_head: Option<Cursor>, after: Option<Cursor>) -> Result<Batch, Problem> {
+fn batch(editor: &Editor, updates: Vec<Update>, mode: Mode, if_head: Option<Cursor>, after: Option<Cursor>) -> Result<Batch, Problem> {
     if updates.len() > BATCH_MAX_UPDATES {
         return Err(invalid_at("/updates", format!("{} updates; at most {BATCH_MAX_UPDATES} are taken in one batch", updates.len())));
     }
     let valueless = |(index, update): (usize, &Update)| {
-        let missing = update.op != Op::Remove && update.update_value.is_none();
+        let missing = update.proposal.op != Op::Remove && !update.has_value;
         let detail = || "missing; set and create carry a value, which may be null".to_owned();
         missing.then(|| FieldError { pointer: format!("/updates/{index}/updateValue"), detail: detail() })
     };
@@ -94,7 +94,7 @@ fn batch(editor: &Editor, updates: &[Update], mode: Mode, if_head: Option<Cursor
     if !errors.is_empty() {
         return Err(invalid(errors));
     }
-    let updates = updates.iter().map(Update::read).collect();
+    let updates = updates.into_iter().map(|update| update.proposal).collect();
     Ok(Batch { writer: editor.writer.clone(), priority: editor.priority, updates, mode, if_head, after })
 }
 

@@ -4,23 +4,16 @@ use std::any::Any;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
-use axum::middleware::Next;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use tracing::{debug, error};
+use tracing::error;
 
 use crate::meet::outcome::LostCursor;
 use crate::relay::live::{Fault, LiveMeet};
 use crate::wire::audience::Audience;
 use crate::wire::message::{Message, ServerPull};
 use crate::wire::problem::{Code, Extra, FieldError, Problem};
-
-use super::App;
-use super::body::malformed;
-use super::measure::Arrival;
-use super::request_id::request_id;
 
 /// A handler's answer.
 pub(super) type Answer = Result<Response, Problem>;
@@ -36,39 +29,13 @@ pub(super) fn json_body(status: StatusCode, body: impl Into<Body>) -> Response {
 }
 
 impl IntoResponse for Problem {
-    /// The body waits for `attend`, which knows the request's id.
+    /// The body waits for [`super::around`], which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();
         response.extensions_mut().insert(Arc::new(self));
         response
     }
-}
-
-/// Gives every request an id, and every problem its body, and counts the answer.
-pub(super) async fn attend(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let arrival = Arrival::of(&request);
-    let id = request_id();
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let mut response = match contradiction(request.headers()) {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
-    };
-    arrival.answered(&app.metrics, &response);
-    debug!(request_id = id, %method, path, status = response.status().as_u16(), "request");
-    if let Some(problem) = response.extensions_mut().remove::<Arc<Problem>>() {
-        fill(&mut response, &problem, problem_text(&problem, &id, &method, &path));
-    }
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert(HeaderName::from_static("x-request-id"), id);
-    }
-    response
-}
-
-/// Two lines where there may be one: a proxy in front may have judged by the other.
-fn contradiction(headers: &HeaderMap) -> Option<Problem> {
-    let name = [AUTHORIZATION, HOST].into_iter().find(|name| headers.get_all(name).iter().count() > 1)?;
-    Some(malformed(format!("the header {name} comes more than once; send it once")))
 }
 
 /// The body of a problem. Faults of the server are logged, since only the operator can mend them.
@@ -79,7 +46,8 @@ pub(super) fn problem_text(problem: &Problem, id: &str, method: &Method, path: &
     problem.to_json(id) + "\n"
 }
 
-fn fill(response: &mut Response, problem: &Problem, text: String) {
+/// Gives the answer to a request that was refused its body.
+pub(super) fn fill(response: &mut Response, problem: &Problem, text: String) {
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     if let Some(seconds) = problem.retry_after {

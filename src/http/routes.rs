@@ -3,15 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
-use axum::middleware;
 use axum::routing::{delete, get, post};
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::around::Around;
 use super::{
-    App, app_dir, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions,
-    socket, state, updates, view_keys,
+    App, app_dir, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket,
+    state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -67,14 +64,8 @@ pub fn operators_router(app: Arc<App>) -> Router {
 }
 
 fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
-    let no_sniff = SetResponseHeaderLayer::overriding(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    let no_referrer =
-        SetResponseHeaderLayer::overriding(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
-    let live = SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let attend = middleware::from_fn_with_state(Arc::clone(&app), reply::attend);
-    // Outermost first. Together, for each layer that a router is given by itself costs every request some boxes.
-    let around = (live, no_referrer, no_sniff, cors::layer(Arc::clone(&app)), attend, CatchPanicLayer::custom(reply::panicked));
-    routes.fallback(reply::not_found).method_not_allowed_fallback(reply::method_not_allowed).layer(around).with_state(app)
+    let routes = routes.fallback(reply::not_found).method_not_allowed_fallback(reply::method_not_allowed);
+    routes.layer(Around(Arc::clone(&app))).with_state(app)
 }
 
 fn health() -> Router<Arc<App>> {

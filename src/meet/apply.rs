@@ -221,7 +221,7 @@ impl<'a> Apply<'a> {
             update_value: content.text.clone(),
         };
         let text = canonical_text(&fields);
-        let chain = self.meet.key.chain_next(&self.meet.log.head_chain(), text.get());
+        let chain = self.meet.key.chain_next(&self.meet.log.head_chain(), &text);
         let mut entry = Entry { fields, chain, text };
         self.meet.remember_previous(&mut entry, &content.key);
         entry

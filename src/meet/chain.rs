@@ -11,6 +11,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 
+use super::digits::write_number;
 use super::id::MeetId;
 use super::limits::SEQ_END;
 
@@ -89,7 +90,7 @@ impl ChainValue {
         let mut digits = [0; 64];
         let (pairs, _) = digits.as_chunks_mut::<2>();
         for (pair, byte) in pairs.iter_mut().zip(self.0) {
-            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+            *pair = hex_pair(byte);
         }
         then(std::str::from_utf8(&digits).unwrap_or_default())
     }
@@ -111,6 +112,10 @@ impl ChainValue {
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+fn hex_pair(byte: u8) -> [u8; 2] {
+    [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]
+}
 
 /// What a byte is worth as a hex digit; at least 16 where it is none.
 const HEX: [u8; 256] = {
@@ -179,6 +184,15 @@ impl Cursor {
     pub fn at(seq: u64, chain: &ChainValue) -> Cursor {
         Cursor { seq, tag: Some(chain.tag()) }
     }
+
+    /// Appends its text.
+    pub(crate) fn write(&self, out: &mut String) {
+        write_number(self.seq, out);
+        if let Some(ChainTag(tag)) = self.tag {
+            out.push('-');
+            tag.map(hex_pair).iter().flatten().for_each(|digit| out.push(char::from(*digit)));
+        }
+    }
 }
 
 /// The text is no cursor.
@@ -208,10 +222,9 @@ impl FromStr for Cursor {
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self.tag {
-            Some(ChainTag(tag)) => write!(f, "{}-{:08x}", self.seq, u32::from_be_bytes(tag)),
-            None => write!(f, "{}", self.seq),
-        }
+        let mut text = String::with_capacity(29);
+        self.write(&mut text);
+        f.write_str(&text)
     }
 }
 

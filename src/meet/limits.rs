@@ -171,6 +171,9 @@ pub const DESCRIPTORS_RESERVED: u64 = 200;
 pub const FOLDS_MAX: usize = 2;
 /// Bytes of standing values that the refusals of one reply show; further ones leave the value out.
 pub const STANDING_MAX_BYTES: usize = 1024 * 1024;
+/// How often a timer runs out for no other reason than that one is about to. Whoever starts a timer that ends before all others wakes the
+/// thread that waits for sockets, so that it waits for less long; without this one that would be whoever waits for a request's head.
+pub const TIMER_TICK: Duration = Duration::from_secs(1);
 /// Time for a request's head to arrive; also how long an idle kept-alive connection, or one of HTTP/2 without a stream, stays.
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time for a request's body to arrive: 4 MiB over a slow hall network.

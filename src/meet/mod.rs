@@ -6,6 +6,7 @@
 mod answers;
 mod apply;
 pub mod chain;
+pub(crate) mod digits;
 pub mod entry;
 pub mod id;
 mod judge;
@@ -146,17 +147,13 @@ impl Meet {
     ///
     /// # Errors
     /// [`BrokenLog`] where it does not continue this log; nothing changed then.
-    pub fn replay(
-        &mut self,
-        fields: EntryFields,
-        text: Box<serde_json::value::RawValue>,
-        chain: ChainValue,
-    ) -> Result<Arc<Entry>, BrokenLog> {
+    pub fn replay(&mut self, fields: EntryFields, text: impl Into<Box<str>>, chain: ChainValue) -> Result<Arc<Entry>, BrokenLog> {
+        let text = text.into();
         let (expected, found) = (self.log.head() + 1, fields.server_seq_num);
         if found != expected {
             return Err(BrokenLog::Number { expected, found });
         }
-        if self.key.chain_next(&self.log.head_chain(), text.get()) != chain {
+        if self.key.chain_next(&self.log.head_chain(), &text) != chain {
             return Err(BrokenLog::Chain(found));
         }
         let key = Key::parse(&fields.update_key).map_err(|_| BrokenLog::Key(found))?;

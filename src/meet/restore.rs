@@ -142,7 +142,7 @@ impl Meet {
             let value = Value::parse_unbounded(fields.update_value.get()).ok()?;
             fields.update_value = super::entry::raw(value.canonical());
             let text = canonical_text(&fields);
-            upload.chain = self.key.chain_next(&upload.chain, text.get());
+            upload.chain = self.key.chain_next(&upload.chain, &text);
             upload.place += 1;
             Some(Entry { fields, chain: upload.chain, text })
         };

@@ -5,6 +5,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
@@ -98,7 +99,7 @@ impl Collected {
 
     /// Pushes every whole log onto the meet, in descending priority of their locations. The records are one commit for the
     /// journal: a crash leaves all of them or none. Also tells how many entries lost.
-    pub fn apply(&mut self, meet: &mut Meet, priorities: &HashMap<Box<str>, i64>, now: Timestamp) -> (Vec<Record>, usize) {
+    pub fn apply(&mut self, meet: &mut Meet, priorities: &HashMap<Arc<str>, i64>, now: Timestamp) -> (Vec<Record>, usize) {
         let mut logs: Vec<_> = self.logs.extract_if(|_, log| log.is_whole).collect();
         logs.sort_by_key(|(by, _)| (Reverse(priorities.get(&by.location_name).copied()), by.location_name.clone(), by.client_id.clone()));
         let mut pushing = Pushing { meet, priorities, now, applied: &mut self.applied, records: Vec::new(), lost: 0 };
@@ -113,7 +114,7 @@ impl Collected {
 
 /// Pushes the log of a meet that this one has superseded onto it: what this one has already is known again by its
 /// authors' numbers. The records are one commit for the journal. Also tells how many entries lost.
-pub fn carry(meet: &mut Meet, log: Vec<EntryFields>, priorities: &HashMap<Box<str>, i64>, now: Timestamp) -> (Vec<Record>, usize) {
+pub fn carry(meet: &mut Meet, log: Vec<EntryFields>, priorities: &HashMap<Arc<str>, i64>, now: Timestamp) -> (Vec<Record>, usize) {
     let mut before = [0; 32];
     let read = |fields| {
         let entry = BroughtEntry::read(fields, &before);
@@ -134,8 +135,8 @@ impl BroughtEntry {
             fields.update_value = raw(value.canonical());
         }
         let text = canonical_text(&fields);
-        let history = Sha256::new().chain_update(before).chain_update(text.get()).finalize().into();
-        BroughtEntry { fields, history, bytes: text.get().len() }
+        let history = Sha256::new().chain_update(before).chain_update(&*text).finalize().into();
+        BroughtEntry { fields, history, bytes: text.len() }
     }
 
     fn writer(&self) -> Writer {
@@ -150,7 +151,7 @@ impl BroughtEntry {
 /// Logs on their way into a meet.
 struct Pushing<'a> {
     meet: &'a mut Meet,
-    priorities: &'a HashMap<Box<str>, i64>,
+    priorities: &'a HashMap<Arc<str>, i64>,
     now: Timestamp,
     applied: &'a mut HashMap<History, Option<u64>>,
     records: Vec<Record>,

@@ -1,5 +1,7 @@
 //! Updates as clients propose them.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
@@ -37,7 +39,7 @@ impl Op {
         *self == Op::Set
     }
 
-    fn as_str(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
             Op::Set => "set",
             Op::Create => "create",
@@ -51,9 +53,9 @@ impl Op {
 #[serde(rename_all = "camelCase")]
 pub struct Writer {
     /// The location's name.
-    pub location_name: Box<str>,
+    pub location_name: Arc<str>,
     /// The client's id.
-    pub client_id: Box<str>,
+    pub client_id: Arc<str>,
 }
 
 /// How the updates of a batch hang together.
@@ -170,7 +172,7 @@ impl Content {
         }
         let (value, canonical) = Value::parse_and_write(text).map_err(|error| unreadable(UpdateCode::InvalidValue, error.to_string()))?;
         // Text that came in canonical form need not be read once more to see that it is JSON.
-        let text = given.filter(|given| given.get() == canonical).map(ToOwned::to_owned);
-        Ok(Content { key: parsed, value: Some(value), text: text.unwrap_or_else(|| raw(canonical)) })
+        let text = given.filter(|given| given.get() == &*canonical).map(ToOwned::to_owned);
+        Ok(Content { key: parsed, value: Some(value), text: text.unwrap_or_else(|| raw(canonical.into_owned())) })
     }
 }

@@ -1,7 +1,10 @@
 //! Requests, and what they were refused for.
 
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
+use prometheus_client::encoding::{EncodeLabelSet, LabelSetEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::{Registry, Unit};
@@ -12,7 +15,21 @@ use super::histogram::Histogram;
 use super::label::{Each, Label, Method};
 
 /// Names and values of the labels of one series. Routes are templates of the program's own; only those that are asked for show.
-type Labels<const N: usize> = [(&'static str, &'static str); N];
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Labels<const N: usize>([(&'static str, &'static str); N]);
+
+/// By their lengths, which tell most of them apart: every request looks two series up.
+impl<const N: usize> Hash for Labels<N> {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_usize(self.0.iter().fold(0, |lengths, (_, value)| lengths << 8 | value.len()));
+    }
+}
+
+impl<const N: usize> EncodeLabelSet for Labels<N> {
+    fn encode(&self, encoder: &mut LabelSetEncoder) -> fmt::Result {
+        self.0.encode(encoder)
+    }
+}
 
 /// Requests that were answered.
 #[derive(Clone, Debug)]
@@ -37,9 +54,9 @@ impl Requests {
     /// A request of `route` was answered with an HTTP status. `took` is left out for streams and for long-polls that waited.
     pub fn answered(&self, route: &'static str, method: Method, status: u16, took: Option<Duration>) {
         let (route, method) = (("route", route), (Method::NAME, method.value()));
-        self.answered.get_or_create(&[route, method, ("status", class(status))]).inc();
+        self.answered.get_or_create(&Labels([route, method, ("status", class(status))])).inc();
         if let Some(took) = took {
-            self.took.get_or_create(&[route, method]).observe_time(took);
+            self.took.get_or_create(&Labels([route, method])).observe_time(took);
         }
     }
 

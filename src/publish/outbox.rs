@@ -1,6 +1,7 @@
 //! `publishes.json`: everything that a meet has published, and how far it has got.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -63,9 +64,9 @@ pub struct Publish {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub handed_over_at: Option<Timestamp>,
     /// The location that published it.
-    pub location_name: Box<str>,
+    pub location_name: Arc<str>,
     /// The client that published it.
-    pub client_id: Box<str>,
+    pub client_id: Arc<str>,
     /// Where answers go.
     pub return_email: String,
     /// Lower-case hex SHA-256 of the results.

@@ -79,7 +79,7 @@ pub(super) fn document(id: MeetId, meet: &Meet, log: LogEnd, key: &ServerKey) ->
 fn previous_values(log: &Log) -> BTreeMap<u64, &RawValue> {
     let mut bytes = 0;
     let newest = log.after(log.first()).iter().rev().take_while(|entry| {
-        bytes += entry.text.get().len() as u64;
+        bytes += entry.text.len() as u64;
         bytes <= CHECKPOINT_TAIL_BYTES
     });
     newest.filter_map(|entry| Some((entry.seq(), entry.fields.previous_value.as_deref()?))).collect()
@@ -117,7 +117,7 @@ impl Checkpoint {
                 return None;
             }
             fields.previous_value = self.previous_values.get(&fields.server_seq_num).cloned();
-            log.push(Arc::new(Entry { fields, chain, text }));
+            log.push(Arc::new(Entry { fields, chain, text: text.into() }));
         }
         (log.head() == self.head && log.head_chain() == self.chain).then_some(log)
     }

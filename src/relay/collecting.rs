@@ -24,7 +24,7 @@ use super::writer::Writer;
 #[derive(Debug)]
 pub(super) struct Collection {
     collected: Collected,
-    priorities: HashMap<Box<str>, i64>,
+    priorities: HashMap<Arc<str>, i64>,
     /// Its part of what all meets hold.
     held: usize,
     room: Arc<Room>,

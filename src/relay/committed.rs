@@ -354,7 +354,7 @@ fn page_end(entries: &[Arc<Entry>], limit: usize, max_bytes: usize) -> usize {
     let mut bytes = 0;
     let mut end = 0;
     for commit in entries.chunk_by(|a, b| a.fields.commit == b.fields.commit) {
-        bytes += commit.iter().map(|entry| entry.text.get().len()).sum::<usize>();
+        bytes += commit.iter().map(|entry| entry.text.len()).sum::<usize>();
         if end > 0 && (end + commit.len() > limit || bytes > max_bytes) {
             break;
         }

@@ -1,5 +1,6 @@
 //! Finished meets: what is written down about the end of one, and how long they are kept.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -22,8 +23,8 @@ const VERSION: u32 = 1;
 pub(super) struct FinishFile {
     version: u32,
     pub(super) finished_at: Timestamp,
-    location_name: Box<str>,
-    client_id: Box<str>,
+    location_name: Arc<str>,
+    client_id: Arc<str>,
 }
 
 impl FinishFile {

@@ -109,5 +109,5 @@ impl Frames {
 }
 
 fn size(entries: &[Arc<Entry>]) -> usize {
-    entries.iter().map(|entry| entry.text.get().len()).sum()
+    entries.iter().map(|entry| entry.text.len()).sum()
 }

@@ -51,7 +51,7 @@ pub(super) struct Restore {
     pub(super) by: Writer,
     pub(super) page: Handed,
     /// Locations that somebody has joined from, so that may have something to hand back.
-    pub(super) expected: Vec<Box<str>>,
+    pub(super) expected: Vec<Arc<str>>,
     pub(super) reply: oneshot::Sender<Result<Restoration, Fault>>,
     pub(super) _pending: Pending,
 }
@@ -62,7 +62,7 @@ pub(super) struct Bring {
     pub(super) by: Writer,
     pub(super) page: Handed,
     /// Every location, each of which may bring something, with its priority.
-    pub(super) locations: HashMap<Box<str>, i64>,
+    pub(super) locations: HashMap<Arc<str>, i64>,
     pub(super) reply: oneshot::Sender<Result<Restoration, Fault>>,
     pub(super) _pending: Pending,
 }
@@ -98,7 +98,10 @@ pub(super) type Pending = Arc<()>;
 impl Push {
     /// A client that went away hears nothing; its updates are in the log all the same.
     pub(super) fn answer(self, decision: Result<Decision, Fault>) {
-        let _ = self.reply.send(decision);
+        let Push { reply, _pending: pending, .. } = self;
+        // Before anybody hears it: who has its answer must not find the meet still at work on it.
+        drop(pending);
+        let _ = reply.send(decision);
     }
 }
 

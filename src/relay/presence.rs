@@ -72,7 +72,10 @@ impl Presence {
     pub fn saw(&self, holder: &Holder, cursor: Option<u64>, now: Timestamp) {
         if let Holder::Editor { writer, .. } = holder {
             let mut clients = self.clients();
-            clients.entry(writer.clone()).or_default().saw(cursor, now);
+            match clients.get(writer) {
+                Some(seen) => seen.saw(cursor, now),
+                None => clients.entry(writer.clone()).or_default().saw(cursor, now),
+            }
         }
     }
 

@@ -117,7 +117,7 @@ impl RecoveryFile {
 #[derive(Clone, Debug)]
 pub(super) struct Recovery {
     /// Locations that have handed back a whole log.
-    answered: HashSet<Box<str>>,
+    answered: HashSet<Arc<str>>,
     deadline: Instant,
 }
 
@@ -139,7 +139,7 @@ impl Recovery {
     }
 
     /// Somebody has handed back a page. Tells whether everybody has answered.
-    fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
+    fn handed_back(&mut self, location: Arc<str>, more: bool, expected: &[Arc<str>]) -> bool {
         if self.answered.is_empty() {
             self.deadline = Instant::now() + RECOVERY_WAIT;
         }
@@ -152,7 +152,7 @@ impl Recovery {
 
 impl Desk {
     /// A page was taken. Tells whether it was the last one of the last location.
-    pub(super) fn handed_back(&mut self, location: Box<str>, more: bool, expected: &[Box<str>]) -> bool {
+    pub(super) fn handed_back(&mut self, location: Arc<str>, more: bool, expected: &[Arc<str>]) -> bool {
         self.recovery.as_mut().is_some_and(|recovery| recovery.handed_back(location, more, expected))
     }
 
@@ -301,7 +301,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_recovery_waits_for_everybody_but_not_for_ever() {
         let mut recovery = Recovery::new();
-        let expected = ["desk", "platform"].map(Box::from);
+        let expected = ["desk", "platform"].map(Arc::from);
         let start = Instant::now();
         let second = std::time::Duration::from_secs(1);
         tokio::time::advance(second * 8).await;

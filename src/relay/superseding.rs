@@ -183,7 +183,7 @@ impl Writer {
         let (id, load) = (self.desk.id, |document| self.desk.store.load(self.desk.id, document).map_err(io::Error::other));
         let log = entries_of(&load(Document::SupersededLog)?.unwrap_or_default());
         let roster = Roster::read(&load(Document::Auth)?.unwrap_or_default(), None).map_err(io::Error::other)?;
-        let priorities: HashMap<Box<str>, i64> =
+        let priorities: HashMap<Arc<str>, i64> =
             roster.auth().locations.iter().map(|location| (location.location_name.clone(), location.priority)).collect();
         let brought = log.len();
         let (records, lost) = unproven::carry(&mut self.meet, log, &priorities, self.desk.clock.now());

@@ -1,6 +1,5 @@
 //! The writer of one meet: the only task that changes it.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,7 +23,7 @@ use super::clock::Clock;
 use super::collecting::{Collection, Room};
 use super::committed::Committed;
 use super::finished::FinishFile;
-use super::group::Group;
+use super::group::{Outlet, Pile, write_down};
 use super::live::Fault;
 use super::mending::{Damaged, Mending};
 use super::orders::{Finish, Order};
@@ -36,6 +35,10 @@ use super::restoring::Uploads;
 pub(super) struct Writer {
     pub(super) meet: Meet,
     pub(super) log: LogWriter,
+    /// What comes next to the disk.
+    pub(super) pile: Arc<Pile>,
+    /// Whether a thread at the disk has the log.
+    pub(super) is_log_away: bool,
     pub(super) uploads: Uploads,
     /// Of a damaged log.
     pub(super) mending: Option<Mending>,
@@ -70,40 +73,62 @@ pub(super) struct Desk {
 impl Writer {
     pub(super) fn new(meet: Meet, log: LogWriter, desk: Desk) -> Writer {
         let collecting = Collection::new(Arc::clone(&desk.room));
-        Writer { meet, log, uploads: Uploads::default(), mending: None, collecting, rested_at: None, desk }
+        Writer {
+            meet,
+            log,
+            pile: Arc::default(),
+            is_log_away: false,
+            uploads: Uploads::default(),
+            mending: None,
+            collecting,
+            rested_at: None,
+            desk,
+        }
     }
 
     /// All that waits is applied, goes into one append, is shown, is answered.
     pub(super) async fn run(mut self, mut mailbox: mpsc::Receiver<Order>) {
         let mut waiting = Vec::new();
-        while self.desk.next(&mut mailbox, &mut waiting).await {
-            while !waiting.is_empty() {
-                if let Some(Order::Retire(_)) = waiting.first() {
-                    return self.desk.retire(waiting, mailbox).await;
-                }
-                let desk = self.desk.clone();
-                let written = match self.write(&mut waiting, &mut mailbox).await {
-                    Some(written) => written.carry_out_one(&mut waiting).await,
-                    None => None,
+        while self.next(&mut mailbox, &mut waiting).await {
+            loop {
+                let written = match self.write(&mut waiting).await {
+                    Ok(written) if waiting.is_empty() => {
+                        self = written;
+                        break;
+                    }
+                    Ok(written) if matches!(waiting[0], Order::Retire(_)) => return written.desk.retire(waiting, mailbox).await,
+                    Ok(written) => {
+                        let desk = written.desk.clone();
+                        written.carry_out(waiting.remove(0)).await.ok_or(desk)
+                    }
+                    Err(desk) => Err(desk),
                 };
                 self = match written {
-                    Some(written) => written,
-                    None => match desk.wait_for_the_disk(std::mem::take(&mut waiting), &mut mailbox).await {
+                    Ok(written) => written,
+                    Err(desk) => match desk.wait_for_the_disk(std::mem::take(&mut waiting), &mut mailbox).await {
                         Some(renewed) => renewed,
                         None => return,
                     },
                 };
             }
         }
-        self.rest().await;
+        if let Ok(durable) = self.until_durable().await {
+            durable.rest().await;
+        }
     }
 
-    /// Carries out the next order, where it is one that shares no append with others. `None` when the disk failed.
-    async fn carry_out_one(mut self, waiting: &mut Vec<Order>) -> Option<Writer> {
-        if matches!(waiting.first(), None | Some(Order::Push(_) | Order::Retire(_))) {
-            return Some(self);
+    /// Waits for orders, or until the disk has failed. Tells whether there will be any.
+    async fn next(&mut self, mailbox: &mut mpsc::Receiver<Order>, waiting: &mut Vec<Order>) -> bool {
+        tokio::select! {
+            biased;
+            () = self.pile.until_failed() => true,
+            is_open = self.desk.next(mailbox, waiting) => is_open,
         }
-        match waiting.remove(0) {
+    }
+
+    /// Carries out an order that shares no append with others. `None` when the disk failed.
+    async fn carry_out(mut self, order: Order) -> Option<Writer> {
+        match order {
             Order::Restore(restore) => self.restore(restore).await,
             Order::Bring(bring) => self.bring(bring).await,
             Order::Settle => self.settle().await,
@@ -121,36 +146,33 @@ impl Writer {
         }
     }
 
-    /// Applies batches from the front of `waiting`, as many as the group has room for.
-    fn apply(&mut self, waiting: &mut Vec<Order>, group: &mut Group) {
+    /// Applies batches from the front of `waiting`, as many as the pile has room for, and sends them to the disk where nobody is there.
+    fn apply(&mut self, waiting: &mut Vec<Order>) {
         let now = self.desk.clock.now();
         let mut orders = std::mem::take(waiting).into_iter().peekable();
-        while group.room() > 0
+        while self.pile.room() > 0
             && let Some(Order::Push(push)) = orders.next_if(|order| matches!(order, Order::Push(_)))
         {
             let decision = self.meet.apply(&push.batch, now);
-            group.add(push, decision);
+            self.pile.add(push, decision);
         }
         waiting.extend(orders);
+        self.take_log_back();
+        if self.is_log_away {
+            return;
+        }
+        if self.pile.has_records() {
+            self.is_log_away = true;
+            write_down(&self.pile, self.log.take(), self.desk.outlet());
+        } else {
+            // What was known before needs no disk, and what it was known from is durable.
+            self.pile.take().show(&self.desk.outlet());
+        }
     }
 
-    /// The same for what comes until something else is done.
-    async fn apply_until<T>(
-        &mut self,
-        done: impl Future<Output = T>,
-        group: &mut Group,
-        waiting: &mut Vec<Order>,
-        mailbox: &mut mpsc::Receiver<Order>,
-    ) -> T {
-        let (mut done, mut is_open) = (pin!(done), true);
-        loop {
-            self.apply(waiting, group);
-            let room = group.room();
-            tokio::select! {
-                biased;
-                done = &mut done => return done,
-                came = mailbox.recv_many(waiting, room), if is_open && room > 0 && waiting.is_empty() => is_open = came > 0,
-            }
+    fn take_log_back(&mut self) {
+        if let Some(log) = self.pile.take_log() {
+            (self.log, self.is_log_away) = (log, false);
         }
     }
 
@@ -169,39 +191,36 @@ impl Writer {
         let _ = reply.send(finished);
     }
 
-    /// Makes batches durable group by group, from the front of `waiting` and then from the mailbox, until nothing comes or something
-    /// that shares no append. While the disk takes a group the core applies the next one, ahead of it; shown and answered is only
-    /// what is durable. `None` when the disk failed: what is ahead of it is refused and dropped with the core.
-    async fn write(mut self, waiting: &mut Vec<Order>, mailbox: &mut mpsc::Receiver<Order>) -> Option<Writer> {
-        let (mut group, mut durable) = <(Group, Group)>::default();
-        self.apply(waiting, &mut group);
-        while group.has_records() {
-            group.plant(&self.desk);
-            let append = group.append(self.log.take());
-            durable.show(&self.desk);
-            let mut next = Group::default();
-            match self.apply_until(append, &mut next, waiting, mailbox).await {
-                Ok((log, appended, Ok(()))) => {
-                    self.log = log;
-                    (durable, group) = (appended, next);
-                }
-                Ok((_, appended, Err(error))) => {
-                    error!(meet = %self.desk.id, %error, "the log could not be written: the meet takes no updates until the disk works again");
-                    self.desk.fail();
-                    [appended, next].into_iter().for_each(|group| group.refuse(Fault::StorageFailed));
-                    return None;
-                }
-                Err(_) => {
-                    self.desk.fail();
-                    next.refuse(Fault::Internal);
-                    return None;
-                }
+    /// Applies batches from the front of `waiting`, which the disk takes group by group. While it has one the core applies the next,
+    /// ahead of it; shown and answered is only what is durable. Returns when nothing is left, or what shares no append: then all
+    /// before that is durable. When the disk failed, what is ahead of it is refused and dropped with the core.
+    async fn write(mut self, waiting: &mut Vec<Order>) -> Result<Writer, Desk> {
+        loop {
+            self.apply(waiting);
+            let is_full = self.pile.room() == 0;
+            match waiting.first() {
+                None | Some(Order::Push(_)) if self.pile.failed().is_some() => return self.until_durable().await,
+                None | Some(Order::Push(_)) if is_full => self.pile.until_room().await,
+                None => return Ok(self),
+                Some(Order::Push(_)) => {}
+                Some(_) => return self.until_durable().await,
             }
         }
-        durable.show(&self.desk);
-        // What was known before needs no disk, but for that of what it was known from.
-        group.show(&self.desk);
-        Some(self)
+    }
+
+    /// Waits until all that was applied is durable. Fails when the disk did.
+    async fn until_durable(mut self) -> Result<Writer, Desk> {
+        if self.is_log_away {
+            self.pile.until_durable().await;
+            self.take_log_back();
+        }
+        match self.pile.failed() {
+            Some(fault) => {
+                self.pile.take().refuse(fault);
+                Err(self.desk)
+            }
+            None => Ok(self),
+        }
     }
 }
 
@@ -224,8 +243,13 @@ impl Desk {
 
     /// The disk failed, or the thread that wrote to it did.
     pub(super) fn fail(&self) {
-        self.failed.store(true, Ordering::Release);
-        self.metrics.writing.failed();
+        self.outlet().fail();
+    }
+
+    /// Where what has become durable goes.
+    fn outlet(&self) -> Outlet {
+        let Desk { id, committed, failed, metrics, .. } = self;
+        Outlet { id: *id, committed: Arc::clone(committed), failed: Arc::clone(failed), metrics: Arc::clone(metrics) }
     }
 
     /// Moves the meet in the store. What goes wrong leaves it where it was.

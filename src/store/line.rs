@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, ServerKey};
+use crate::meet::digits::with_digits;
 use crate::meet::entry::Entry;
 use crate::meet::id::MeetId;
 use crate::meet::outcome::{Record, Remembered};
@@ -168,7 +169,7 @@ impl Encoder {
         number(b",\"durable\":", durable.seq, out);
         number(b",\"durableLines\":", durable.lines, out);
         out.extend_from_slice(b",\"entry\":");
-        out.extend_from_slice(entry.text.get().as_bytes());
+        out.extend_from_slice(entry.text.as_bytes());
         self.sum_up(start, out);
     }
 
@@ -217,16 +218,10 @@ const SUM_MEMBER: &str = ",\"sum\":\"";
 /// Bytes of `,"sum":"01234567"}` at the end of every line.
 const SUM_BYTES: usize = SUM_MEMBER.len() + 10;
 
-/// Appends a name and its number. The formatter of the standard library takes as long as all the rest of a line.
-fn number(name: &[u8], mut number: u64, out: &mut Vec<u8>) {
-    let (mut digits, mut at) = ([0; 20], 20);
-    while at == digits.len() || number > 0 {
-        at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
-        number /= 10;
-    }
+/// Appends a name and its number.
+fn number(name: &[u8], number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
-    out.extend_from_slice(&digits[at..]);
+    with_digits(number, |digits| out.extend_from_slice(digits.as_bytes()));
 }
 
 fn hex_digit(worth: u8) -> u8 {

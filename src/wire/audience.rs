@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -39,7 +40,7 @@ impl Audience {
     }
 
     /// An entry as this reader sees it.
-    pub fn text<'a>(&self, entry: &'a Entry) -> Cow<'a, RawValue> {
+    pub fn text<'a>(&self, entry: &'a Entry) -> Cow<'a, str> {
         match self {
             Audience::Editor => entry.editor_text(),
             Audience::Viewer(paths) => entry.viewer_text(paths),
@@ -58,6 +59,8 @@ pub struct Relayed {
 
 impl Serialize for Relayed {
     fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
-        out.collect_seq(self.entries.iter().map(|entry| self.audience.text(entry)))
+        let text = |entry: &Arc<Entry>| RawValue::from_string(self.audience.text(entry).into_owned());
+        let texts: Result<Vec<_>, _> = self.entries.iter().map(text).collect();
+        out.collect_seq(texts.map_err(S::Error::custom)?)
     }
 }

@@ -75,7 +75,11 @@ impl Message {
     /// The JSON text.
     #[expect(clippy::expect_used, reason = "strings, numbers and raw JSON always serialise")]
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("plain members")
+        match self {
+            Message::UpdateResult(result) => result.to_json(),
+            Message::UpdateRelay(page) => page.to_json(),
+            _ => serde_json::to_string(self).expect("plain members"),
+        }
     }
 }
 

@@ -10,4 +10,5 @@ pub mod publish;
 pub mod reply;
 pub mod request;
 pub mod sse;
+mod straight;
 pub mod stream;

@@ -1,5 +1,7 @@
 //! What the server says about publishes.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::meet::time::Timestamp;
@@ -53,9 +55,9 @@ pub struct PublishInfo {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handed_over_at: Option<Timestamp>,
     /// The location that published it.
-    pub location_name: Box<str>,
+    pub location_name: Arc<str>,
     /// The client that published it.
-    pub client_id: Box<str>,
+    pub client_id: Arc<str>,
     /// Where answers go.
     pub return_email: String,
     /// Lower-case hex SHA-256 of the results as they were sent.

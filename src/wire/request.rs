@@ -1,5 +1,6 @@
 //! What clients send. Unknown members are ignored.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -98,30 +99,36 @@ pub struct Sync {
     pub if_head: Option<Cursor>,
 }
 
-/// One update as a client sends it.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// One update as a client sends it. Key and value are read in the same pass, for a copy of each would have no other use.
+#[derive(Debug)]
 pub struct Update {
-    /// Where.
-    pub update_key: String,
-    /// What; `null` is a value, so leaving it out is told apart.
-    #[serde(default, deserialize_with = "present")]
-    pub update_value: Option<Box<RawValue>>,
-    /// What it does.
-    #[serde(default, deserialize_with = "word")]
-    pub op: Op,
-    /// The client's own number for it.
-    #[serde(default, deserialize_with = "count")]
-    pub local_seq_num: Option<u64>,
-    /// What the client had seen.
-    #[serde(default)]
-    pub after_server_seq_num: Option<Cursor>,
+    /// What it proposes.
+    pub proposal: Proposal,
+    /// Whether it has a value; `null` is one.
+    pub has_value: bool,
 }
 
-impl Update {
-    /// Reads key and value.
-    pub fn read(&self) -> Proposal {
-        Proposal::read(&self.update_key, self.update_value.as_deref(), self.op, self.local_seq_num, self.after_server_seq_num)
+/// The members of [`Update`].
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct UpdateMembers<'a> {
+    #[serde(borrow)]
+    update_key: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    update_value: Option<&'a RawValue>,
+    #[serde(default, deserialize_with = "word")]
+    op: Op,
+    #[serde(default, deserialize_with = "count")]
+    local_seq_num: Option<u64>,
+    #[serde(default)]
+    after_server_seq_num: Option<Cursor>,
+}
+
+impl<'de> Deserialize<'de> for Update {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Update, D::Error> {
+        let UpdateMembers { update_key, update_value, op, local_seq_num, after_server_seq_num } = UpdateMembers::deserialize(input)?;
+        let proposal = Proposal::read(&update_key, update_value, op, local_seq_num, after_server_seq_num);
+        Ok(Update { proposal, has_value: update_value.is_some() })
     }
 }
 
@@ -251,8 +258,8 @@ fn maybe_objects<'de, T: Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Re
     Ok(objects.map(|objects| objects.into_iter().map(|FromObject(value)| value).collect()))
 }
 
-fn present<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(input).map(Some)
+fn present<'de: 'a, 'a, D: Deserializer<'de>>(input: D) -> Result<Option<&'a RawValue>, D::Error> {
+    <&RawValue>::deserialize(input).map(Some)
 }
 
 /// A whole number that JavaScript counts exactly; `17` and `17.0` are the same.
@@ -303,8 +310,8 @@ mod tests {
     #[test]
     fn null_is_a_value_and_absence_is_not() {
         let update = |text| serde_json::from_str::<Update>(text).unwrap();
-        assert_eq!(update(r#"{"updateKey":"a","updateValue":null}"#).update_value.unwrap().get(), "null");
-        assert!(update(r#"{"updateKey":"a","op":"remove"}"#).update_value.is_none());
+        assert!(update(r#"{"updateKey":"a","updateValue":null}"#).has_value);
+        assert!(!update(r#"{"updateKey":"a","op":"remove"}"#).has_value);
     }
 
     #[test]
@@ -321,11 +328,11 @@ mod tests {
     #[test]
     fn numbers_of_clients_are_exact_in_javascript() {
         let read = |number: &str| serde_json::from_str::<Update>(&format!(r#"{{"updateKey":"a","localSeqNum":{number}}}"#));
-        assert_eq!(read("9007199254740991").unwrap().local_seq_num, Some(SEQ_END - 1));
+        assert_eq!(read("9007199254740991").unwrap().proposal.local_seq_num, Some(SEQ_END - 1));
         assert!(read("9007199254740992").is_err());
         assert!(read("-1").is_err());
         assert!(read("1.5").is_err());
-        assert_eq!(read("17.0").unwrap().local_seq_num, Some(17));
-        assert_eq!(read("null").unwrap().local_seq_num, None);
+        assert_eq!(read("17.0").unwrap().proposal.local_seq_num, Some(17));
+        assert_eq!(read("null").unwrap().proposal.local_seq_num, None);
     }
 }

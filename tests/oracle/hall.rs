@@ -61,7 +61,7 @@ impl Hall {
             match record {
                 Record::Entry { entry, .. } => {
                     let copy = meet.replay(entry.fields.clone(), entry.text.clone(), entry.chain).unwrap();
-                    assert_eq!(copy.editor_text().get(), entry.editor_text().get());
+                    assert_eq!(copy.editor_text(), entry.editor_text());
                 }
                 Record::Answer(remembered) => meet.replay_answer(remembered),
             }

@@ -1,6 +1,7 @@
 //! What must be true at the end of every history.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use liftrelay::meet::key::Key;
 use liftrelay::meet::outcome::{Note, Remembered};
@@ -126,7 +127,7 @@ fn the_oracle_agrees(Ending { editors, log, tie_break, .. }: &Ending, state: &st
 }
 
 /// Whose update a record is about, and what became of it.
-fn read(record: StoredRecord) -> (Box<str>, u64, Answer) {
+fn read(record: StoredRecord) -> (Arc<str>, u64, Answer) {
     match record {
         StoredRecord::Entry { fields, .. } => {
             let acked = Answer::Acked { seq: fields.server_seq_num, merged: false, overrules: fields.overrules.to_vec() };

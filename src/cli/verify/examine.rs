@@ -108,7 +108,7 @@ fn genuine(header: &Header, records: Vec<StoredRecord>, key: Option<&ServerKey>)
         };
         let entry = match &mut meet {
             Some(meet) => meet.replay(fields, text, chain),
-            None => Ok(Entry { fields, chain, text }.into()),
+            None => Ok(Entry { fields, chain, text: text.into() }.into()),
         };
         match entry {
             Ok(entry) => kept.push(Record::Entry { entry, commit_end }),

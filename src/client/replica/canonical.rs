@@ -89,7 +89,7 @@ impl Canonical {
 impl Identity {
     /// Whether an entry is this client's.
     pub fn wrote(&self, entry: &EntryFields) -> bool {
-        entry.location_name == self.location_name && entry.client_id == self.client_id
+        *entry.location_name == *self.location_name && *entry.client_id == *self.client_id
     }
 }
 

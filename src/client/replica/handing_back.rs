@@ -66,7 +66,7 @@ impl Replica {
 }
 
 fn bytes(entry: &EntryFields) -> usize {
-    let texts = [&entry.client_id, &entry.location_name, &entry.update_key];
+    let texts = [&*entry.client_id, &*entry.location_name, &*entry.update_key];
     let values = entry.update_value.get().len() + entry.previous_value.as_ref().map_or(0, |value| value.get().len());
     // Names and keys may need escapes.
     ENTRY_BYTES + values + 20 * entry.overrules.len() + texts.iter().map(|text| 2 * text.len()).sum::<usize>()

@@ -1,6 +1,7 @@
 //! What a record changed, for whoever watches.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
 
@@ -69,7 +70,7 @@ pub struct Overruled {
     /// The new value there.
     pub new: Box<RawValue>,
     /// Who overruled it.
-    pub location_name: Box<str>,
+    pub location_name: Arc<str>,
     /// That location's priority.
     pub priority: i64,
     /// Number of the entry that overruled it.

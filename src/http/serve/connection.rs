@@ -31,6 +31,7 @@ use super::super::lanes::handover::{Slot, Taken, Tap};
 use super::super::lanes::seat::Seat;
 use super::Front;
 use super::http2::{Pieces, Streams};
+use super::promptly::promptly;
 use super::room::Place;
 use super::socket::Socket;
 
@@ -61,7 +62,7 @@ impl Home {
     async fn watch(self, served: impl Future<Output = Ended>) {
         let Home { visitor: Visitor { peer: Peer(peer), place }, front } = self;
         let ended = tokio::select! {
-            ended = served => ended,
+            ended = promptly(served) => ended,
             () = place.sent_away() => {
                 debug!(%peer, "a connection that showed no token made room for another");
                 return;

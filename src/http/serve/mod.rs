@@ -3,6 +3,7 @@
 pub(super) mod connection;
 mod http2;
 mod plain_on_tls;
+mod promptly;
 pub mod room;
 pub(super) mod socket;
 pub mod tls;

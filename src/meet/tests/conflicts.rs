@@ -90,8 +90,8 @@ fn a_higher_priority_commits_and_says_what_it_went_over() {
     assert_eq!(hall.says(&DIRECTOR.sends([set("a.x", "2")]).seen(0)), "ack 2 over [1]");
     let entry = hall.meet.log().get(2).unwrap();
     assert_eq!(&*entry.fields.overrules, [1]);
-    assert!(entry.editor_text().get().contains("\"overrules\":[1],\"previousValue\":1,"), "{}", entry.editor_text());
-    assert!(!entry.text.get().contains("previousValue"), "the chain leaves it out");
+    assert!(entry.editor_text().contains("\"overrules\":[1],\"previousValue\":1,"), "{}", entry.editor_text());
+    assert!(!entry.text.contains("previousValue"), "the chain leaves it out");
 }
 
 #[test]

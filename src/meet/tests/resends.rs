@@ -115,6 +115,6 @@ fn a_previous_value_is_found_anew_whatever_came_with_a_replayed_entry() {
     for entry in hall.meet.log().after(0) {
         let forged = EntryFields { previous_value: Some(raw("\"forged\"".to_owned())), ..entry.fields.clone() };
         let replayed = meet.replay(forged, entry.text.clone(), entry.chain).unwrap();
-        assert_eq!(replayed.editor_text().get(), entry.editor_text().get());
+        assert_eq!(replayed.editor_text(), entry.editor_text());
     }
 }

@@ -1,6 +1,7 @@
 //! Logs that no key vouches for.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -21,7 +22,7 @@ fn by(location: &str) -> Writer {
     Writer { location_name: location.into(), client_id: location.into() }
 }
 
-fn priorities() -> HashMap<Box<str>, i64> {
+fn priorities() -> HashMap<Arc<str>, i64> {
     [("low".into(), 1), ("middle".into(), 2), ("high".into(), 3)].into()
 }
 

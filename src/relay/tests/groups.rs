@@ -67,7 +67,8 @@ async fn a_flood_is_told_at_once_and_what_was_taken_is_carried_out() {
         acked(outcome(pushing).await);
     }
     assert_eq!(live.committed.head(), room);
-    assert!(disk.memory.appends() <= 2 + MAILBOX.div_ceil(GROUP_MAX), "{}", disk.memory.appends());
+    // The disk takes what there is whenever it has time, so only most groups are full.
+    assert!(disk.memory.appends() < room as usize / 16, "{}", disk.memory.appends());
     assert_eq!(acked(outcome(send(&live, room + 1).await).await), (room + 1, false), "the surplus goes through later");
 }
 

@@ -68,7 +68,7 @@ impl Authority {
         }
         let shown = log.after(after).iter().take_while(|entry| entry.seq() <= end);
         ReceivedPage {
-            updates_relayed: shown.map(|entry| serde_json::from_str(entry.editor_text().get()).unwrap()).collect(),
+            updates_relayed: shown.map(|entry| serde_json::from_str(&entry.editor_text()).unwrap()).collect(),
             server_seq_num: end,
             cursor: Cursor::at(end, &log.chain(end).unwrap()),
             chain: log.chain(end),

@@ -108,8 +108,8 @@ fn redaction() {
         let paths = &case.settings.private_paths;
         for RedactedEntry { editor, viewer } in &case.entries {
             let entry = entry(editor);
-            assert_eq!(entry.editor_text().get(), canonical_raw(editor), "{}", case.name);
-            assert_eq!(entry.viewer_text(paths).get(), canonical_raw(viewer), "{}", case.name);
+            assert_eq!(entry.editor_text(), canonical_raw(editor), "{}", case.name);
+            assert_eq!(entry.viewer_text(paths), canonical_raw(viewer), "{}", case.name);
         }
         if let (Some(state), Some(viewer)) = (&case.state, &case.viewer_state) {
             let seen = viewer_state(paths, state);

@@ -116,9 +116,9 @@ fn decision(decision: &Decision) -> Json {
             let acks = outcomes.iter().filter_map(|outcome| if let Outcome::Acked(ack) = outcome { Some(json!(ack)) } else { None });
             let refused =
                 outcomes.iter().filter_map(|outcome| if let Outcome::Refused(refused) = outcome { Some(rejection(refused)) } else { None });
-            let entries = records
-                .iter()
-                .filter_map(|record| if let Record::Entry { entry, .. } = record { Some(json!(entry.editor_text())) } else { None });
+            let entries = records.iter().filter_map(|record| {
+                if let Record::Entry { entry, .. } = record { serde_json::from_str::<Json>(&entry.editor_text()).ok() } else { None }
+            });
             json!({"acks": acks.collect::<Vec<_>>(), "rejections": refused.collect::<Vec<_>>(), "entries": entries.collect::<Vec<_>>()})
         }
         Decision::Conflict { processed, problem, remaining, since } => {
