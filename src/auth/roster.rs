@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::meet::chain::ChainValue;
@@ -116,7 +116,24 @@ pub struct Grant {
     /// Cancelled when it is ended before that.
     pub ended: CancellationToken,
     /// What is left of [`STREAMS_PER_TOKEN`].
-    streams: Arc<Semaphore>,
+    streams: Semaphore,
+}
+
+/// One of the streams that a [`Grant`] may have, given back when dropped.
+#[derive(Debug)]
+pub struct Share(Arc<Grant>);
+
+impl Share {
+    /// Whose it is.
+    pub fn grant(&self) -> &Arc<Grant> {
+        &self.0
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.0.streams.add_permits(1);
+    }
 }
 
 /// Who holds a [`Grant`].
@@ -140,15 +157,16 @@ pub enum Holder {
 
 impl Grant {
     fn new(holder: Holder, expires_at: Option<Timestamp>) -> Arc<Grant> {
-        Arc::new(Grant { holder, expires_at, ended: CancellationToken::new(), streams: Arc::new(Semaphore::new(STREAMS_PER_TOKEN)) })
+        Arc::new(Grant { holder, expires_at, ended: CancellationToken::new(), streams: Semaphore::new(STREAMS_PER_TOKEN) })
     }
 
     /// Takes one of its streams, for as long as what is returned is kept.
     ///
     /// # Errors
     /// [`TooManyStreams`]
-    pub fn stream(&self) -> Result<OwnedSemaphorePermit, TooManyStreams> {
-        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| TooManyStreams)
+    pub fn stream(self: &Arc<Grant>) -> Result<Share, TooManyStreams> {
+        self.streams.try_acquire().map_err(|_| TooManyStreams)?.forget();
+        Ok(Share(Arc::clone(self)))
     }
 
     /// Whether it has lived its time.

@@ -8,10 +8,9 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::auth::roster::{Grant, Holder, TooManyStreams};
+use crate::auth::roster::{Grant, Holder, Share, TooManyStreams};
 use crate::auth::token::{Kind, Token};
 use crate::meet::id::MeetId;
 use crate::meet::limits::{REFUSAL_AFTER, STALLED_WRITE};
@@ -64,7 +63,7 @@ impl Access {
     }
 
     /// One of the streams that a token may have at once.
-    pub(super) fn stream(&self) -> Result<OwnedSemaphorePermit, Problem> {
+    pub(super) fn stream(&self) -> Result<Share, Problem> {
         self.grant.stream().map_err(|full: TooManyStreams| {
             // By then those whose readers are gone have been cut off.
             let seconds = u32::try_from(STALLED_WRITE.as_secs()).unwrap_or(u32::MAX);

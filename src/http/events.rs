@@ -5,10 +5,8 @@ mod opening;
 mod request;
 mod sharing;
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
@@ -17,16 +15,15 @@ use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response;
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
-use crate::auth::random_bytes;
+use crate::auth::roster::{Grant, Share};
 use crate::meet::chain::Cursor;
-use crate::meet::key::Key;
-use crate::meet::limits::{HEARTBEAT_EVERY, RETRY_JITTER, RETRY_MIN};
+use crate::meet::limits::HEARTBEAT_EVERY;
 use crate::metrics::{self, Restart, Transport};
 use crate::mutant::{Mutant, planted};
 use crate::relay::follower::Follower;
+use crate::relay::live::LiveMeet;
 use crate::relay::presence;
 use crate::wire::audience::Audience;
 use crate::wire::message::{End, EndReason, Heartbeat, Message, Position};
@@ -40,7 +37,7 @@ use super::measure::Waited;
 use super::params::Params;
 use super::reply::Answer;
 use interrupts::Interrupts;
-use opening::{Opening, place_of, reset};
+use opening::{Opening, Pieces, place_of, reset, retry};
 
 pub(super) use request::{Request, Start};
 
@@ -82,16 +79,15 @@ fn body(stream: EventStream) -> Body {
 /// One open stream. It is asked for its next piece only when the reader has taken the last one.
 pub(super) struct EventStream {
     app: Arc<App>,
-    access: Access,
-    /// Its share of what its token may have.
-    _share: OwnedSemaphorePermit,
+    live: Arc<LiveMeet>,
+    /// What its token allows, and its part of that.
+    share: Share,
     format: Format,
-    paths: Arc<[Key]>,
     follower: Follower,
-    /// Where a reader is that has more than the log: nothing is sent until the log has come there again.
-    ahead: Option<Cursor>,
-    /// What comes before the log's own events.
-    opening: VecDeque<Bytes>,
+    /// Where a reader is that has more than the log: nothing is sent until the log has come there again. Hardly anyone is.
+    ahead: Option<Box<Cursor>>,
+    /// What comes before the log's own events; gone once it is sent, for most streams have a long life behind it.
+    opening: Option<Box<Pieces>>,
     next_heartbeat: Instant,
     presence: presence::Stream,
     counted: metrics::Stream,
@@ -131,15 +127,12 @@ impl EventStream {
         if let Some(notice) = &opening.notice {
             counted.starts_over(notice);
         }
-        let paths: Arc<[Key]> = request.paths.clone().into();
-        let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(Arc::clone(&paths));
+        let follower = Follower::new(Arc::clone(&live.committed), audience, start).filtered(request.paths.clone().into());
         Ok(EventStream {
-            _share: share,
             format: request.format,
-            paths,
             follower,
-            ahead,
-            opening: opening.encode(&access, request),
+            ahead: ahead.map(Box::new),
+            opening: Some(Box::new(opening.encode(&access, request))),
             next_heartbeat: Instant::now() + HEARTBEAT_EVERY,
             presence: live.presence.stream(&access.grant.holder, start),
             counted,
@@ -149,7 +142,8 @@ impl EventStream {
             told_finished: false,
             interrupts: None,
             app,
-            access,
+            share,
+            live: access.live,
         })
     }
 
@@ -174,7 +168,7 @@ impl EventStream {
         if self.ended.is_some() {
             return None;
         }
-        if let Some(bytes) = self.opening.pop_front() {
+        if let Some(bytes) = self.opening.as_mut().and_then(|opening| opening.0.pop_front()) {
             return Some(bytes);
         }
         self.forget_opening();
@@ -188,13 +182,13 @@ impl EventStream {
                 }
                 Wake::News => {
                     let event = self.follower.next_event(self.format);
-                    self.presence.sent(self.follower.cursor(), self.access.live.now());
+                    self.presence.sent(self.follower.cursor(), self.live.now());
                     if event.is_some() {
                         return event;
                     }
                 }
                 Wake::Heartbeat => {
-                    self.beats(self.access.live.now());
+                    self.beats(self.live.now());
                     return Some(self.heartbeat());
                 }
                 Wake::Deadline => {
@@ -214,11 +208,11 @@ impl EventStream {
 
     /// Gives back what the opening took, once it is sent.
     fn forget_opening(&mut self) {
-        let opening = std::mem::take(&mut self.opening);
-        if planted(Mutant::SubscribeAfterSnapshot) && opening.capacity() > 0 {
-            let committed = Arc::clone(&self.access.live.committed);
+        let opening = self.opening.take();
+        if planted(Mutant::SubscribeAfterSnapshot) && opening.is_some() {
+            let committed = Arc::clone(&self.live.committed);
             let head = committed.head();
-            self.follower = Follower::new(committed, self.access.audience(), head);
+            self.follower = Follower::new(committed, self.audience(), head);
         }
     }
 
@@ -228,10 +222,11 @@ impl EventStream {
                 return wake;
             }
             let due = self.due_at();
-            let interrupts = self.interrupts.get_or_insert_with(|| Interrupts::new(&self.app, &self.access, due, self.told_finished));
+            let EventStream { app, live, share, told_finished, .. } = self;
+            let interrupts = self.interrupts.get_or_insert_with(|| Interrupts::new(app, live, share.grant(), due, *told_finished));
             tokio::select! {
                 biased;
-                () = news(&mut self.follower, self.ahead) => {}
+                () = news(&self.follower, self.ahead.as_deref().copied()) => {}
                 () = interrupts => self.interrupts = None,
             }
         }
@@ -239,12 +234,12 @@ impl EventStream {
 
     /// What there is to do, without waiting.
     fn wake(&self) -> Option<Wake> {
-        let live = &self.access.live;
+        let (live, grant) = (&self.live, self.grant());
         if self.app.stopping.is_cancelled() {
             return Some(Wake::End(EndReason::Shutdown));
         }
-        if self.access.grant.ended.is_cancelled() || live.ended.is_cancelled() {
-            let is_back = live.is_opened_again() && !self.access.grant.ended.is_cancelled();
+        if grant.ended.is_cancelled() || live.ended.is_cancelled() {
+            let is_back = live.is_opened_again() && !grant.ended.is_cancelled();
             return Some(Wake::End(if is_back { EndReason::Shutdown } else { EndReason::Revoked }));
         }
         if self.due_at() <= Instant::now() {
@@ -252,7 +247,7 @@ impl EventStream {
         }
         // What is durable by then is all that there will be, so this is asked before the log.
         let is_finished = live.committed.finished_at().is_some();
-        match self.ahead {
+        match self.ahead.as_deref().copied() {
             Some(cursor) if live.committed.head() >= cursor.seq => return Some(Wake::CaughtUp(cursor)),
             None if !self.follower.is_at_head() => return Some(Wake::News),
             _ => {}
@@ -276,24 +271,24 @@ impl EventStream {
 
     /// Where the log has come to a reader's place by another way, the reader gets RESET and the state.
     fn start_over_if_lost(&mut self, cursor: Cursor) -> Option<Bytes> {
-        let committed = &self.access.live.committed;
+        let committed = &self.live.committed;
         let lost = committed.check(cursor).err()?;
-        let (notice, position, state) = reset(committed, &self.access.audience(), &self.paths, lost);
+        let (notice, position, state) = reset(committed, &self.audience(), self.follower.paths(), lost);
         self.counted.starts_over(&notice);
         self.follower.jump(position.server_seq_num);
-        self.opening.push_back(self.format.encode(&Message::State(state), position.cursor, None));
+        self.opening.get_or_insert_default().0.push_back(self.format.encode(&Message::State(state), position.cursor, None));
         Some(self.format.encode(&notice, position.cursor, None))
     }
 
     /// What this reader has been sent, or brought along.
     fn position(&self) -> Position {
-        self.ahead.map_or_else(|| self.follower.position(), place_of)
+        self.ahead.as_deref().copied().map_or_else(|| self.follower.position(), place_of)
     }
 
     pub(super) fn heartbeat(&self) -> Bytes {
-        let (live, position) = (&self.access.live, self.position());
-        let is_editor = self.access.audience().is_editor();
-        let state_hash = if is_editor && self.paths.is_empty() { self.state_hash(&position) } else { None };
+        let (live, position) = (&self.live, self.position());
+        let is_editor = self.audience().is_editor();
+        let state_hash = if is_editor && self.follower.paths().is_empty() { self.state_hash(&position) } else { None };
         let id = position.cursor;
         let heartbeat = Heartbeat {
             position,
@@ -306,9 +301,17 @@ impl EventStream {
         self.format.encode(&Message::Heartbeat(heartbeat), id, None)
     }
 
+    fn audience(&self) -> Audience {
+        self.live.audience(&self.grant().holder)
+    }
+
+    fn grant(&self) -> &Arc<Grant> {
+        self.share.grant()
+    }
+
     /// What the reader's fold must come to, where that is known: at the head.
     fn state_hash(&self, position: &Position) -> Option<String> {
-        let (text, head) = self.access.live.committed.state(&Audience::Editor);
+        let (text, head) = self.live.committed.state(&Audience::Editor);
         (head.server_seq_num == position.server_seq_num).then(|| text.hash.clone())
     }
 
@@ -330,15 +333,9 @@ impl EventStream {
 }
 
 /// Waits for something above the cursor, or until the log has come to where a reader is ahead of it.
-async fn news(follower: &mut Follower, ahead: Option<Cursor>) {
+async fn news(follower: &Follower, ahead: Option<Cursor>) {
     match ahead {
         Some(cursor) => follower.reached(cursor.seq).await,
         None => follower.news().await,
     }
-}
-
-/// A pause before reconnecting, different for every reader.
-fn retry() -> Duration {
-    let jitter = u64::from(u16::from_be_bytes(random_bytes())) * RETRY_JITTER.as_millis() as u64 / u64::from(u16::MAX);
-    RETRY_MIN + Duration::from_millis(jitter)
 }

@@ -1,6 +1,6 @@
 //! Who is connected, and how well readers keep up.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use http::Version;
 use prometheus_client::metrics::counter::Counter;
@@ -15,7 +15,10 @@ use super::label::{Each, Protocol, Restart, Role, Transport};
 
 /// Connections of the listeners.
 #[derive(Clone, Debug, Default)]
-pub struct Connections {
+pub struct Connections(Arc<Counts>);
+
+#[derive(Debug, Default)]
+struct Counts {
     open: Each<Protocol, Gauge>,
     accepted: Counter,
     stalled: Counter,
@@ -25,7 +28,7 @@ pub struct Connections {
 impl Connections {
     pub(super) fn register(registry: &mut Registry) -> Connections {
         let connections = Connections::default();
-        let Connections { open, accepted, stalled, sent_away } = &connections;
+        let Counts { open, accepted, stalled, sent_away } = &*connections.0;
         registry.register("connections", "Open connections", open.clone());
         registry.register("connections_accepted", "Connections accepted", accepted.clone());
         registry.register("connections_stalled", "Connections cut because the other end accepted nothing for too long", stalled.clone());
@@ -36,24 +39,23 @@ impl Connections {
 
     /// A connection was accepted; it counts as open until what is returned is dropped.
     pub fn accept(&self) -> OpenConnection {
-        self.accepted.inc();
-        self.open.of(Protocol::Silent).inc();
-        OpenConnection { open: self.open.clone(), protocol: OnceLock::new(), sent_away: self.sent_away.clone() }
+        self.0.accepted.inc();
+        self.0.open.of(Protocol::Silent).inc();
+        OpenConnection { counts: Arc::clone(&self.0), protocol: OnceLock::new() }
     }
 
     /// A connection was cut because its other end accepted nothing.
     pub fn stalled(&self) {
-        self.stalled.inc();
+        self.0.stalled.inc();
     }
 }
 
 /// A connection that is open.
 #[derive(Debug)]
 pub struct OpenConnection {
-    open: Each<Protocol, Gauge>,
+    counts: Arc<Counts>,
     /// Known from the first request on.
     protocol: OnceLock<Protocol>,
-    sent_away: Counter,
 }
 
 impl OpenConnection {
@@ -61,27 +63,30 @@ impl OpenConnection {
     pub fn speaks(&self, version: Version) {
         self.protocol.get_or_init(|| {
             let protocol = if version == Version::HTTP_2 { Protocol::Http2 } else { Protocol::Http1 };
-            self.open.of(Protocol::Silent).dec();
-            self.open.of(protocol).inc();
+            self.counts.open.of(Protocol::Silent).dec();
+            self.counts.open.of(protocol).inc();
             protocol
         });
     }
 
     /// It has to make room for another.
     pub fn sent_away(&self) {
-        self.sent_away.inc();
+        self.counts.sent_away.inc();
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.open.of(self.protocol.get().copied().unwrap_or(Protocol::Silent)).dec();
+        self.counts.open.of(self.protocol.get().copied().unwrap_or(Protocol::Silent)).dec();
     }
 }
 
 /// Streams and long-polls.
 #[derive(Clone, Debug)]
-pub struct Streams {
+pub struct Streams(Arc<Series>);
+
+#[derive(Debug)]
+struct Series {
     open: Each<(Transport, Role), Gauge>,
     opened: Each<(Transport, Role), Counter>,
     restarts: Each<Restart, Counter>,
@@ -92,7 +97,7 @@ pub struct Streams {
 
 impl Streams {
     pub(super) fn register(registry: &mut Registry) -> Streams {
-        let streams = Streams {
+        let series = Series {
             open: Each::default(),
             opened: Each::default(),
             restarts: Each::default(),
@@ -100,7 +105,7 @@ impl Streams {
             bytes: Each::default(),
             lag: Histogram::counts(),
         };
-        let Streams { open, opened, restarts, events, bytes, lag } = &streams;
+        let Series { open, opened, restarts, events, bytes, lag } = &series;
         registry.register("streams", "Open streams, and long-polls that wait", open.clone());
         registry.register("streams_opened", "Streams opened, and long-polls that had to wait", opened.clone());
         registry.register("stream_restarts", "Reasons for which streams ended or had to start over", restarts.clone());
@@ -108,34 +113,28 @@ impl Streams {
         registry.register_with_unit("stream_sent", "Bytes that streams were given to send", Unit::Bytes, bytes.clone());
         let help = "Entries that a stream still lacked after each event that it was given to send";
         registry.register_with_unit("stream_lag", help, Unit::Other("entries".to_owned()), lag.clone());
-        streams
+        Streams(Arc::new(series))
     }
 
     /// A reader is served from now on, until what is returned is dropped.
     pub fn open(&self, transport: Transport, role: Role) -> Reader {
-        let (open, opened) = (self.open.of((transport, role)), self.opened.of((transport, role)));
+        let open = self.0.open.of((transport, role));
         open.inc();
-        opened.inc();
+        self.0.opened.of((transport, role)).inc();
         Reader(open.clone())
     }
 
     /// So many streams were given the same event of so many bytes to send, and lack so many entries after that.
     pub fn sent(&self, transport: Transport, streams: u64, bytes: usize, lag: u64) {
-        self.events.of(transport).inc_by(streams);
-        self.bytes.of(transport).inc_by(streams * bytes as u64);
-        self.lag.observe_all(lag, streams);
+        let Series { events, bytes: sent, lag: lags, .. } = &*self.0;
+        events.of(transport).inc_by(streams);
+        sent.of(transport).inc_by(streams * bytes as u64);
+        lags.observe_all(lag, streams);
     }
 
     /// The same for a stream, which sends events and may have to start over.
     pub fn open_stream(&self, transport: Transport, role: Role) -> Stream {
-        Stream {
-            _reader: self.open(transport, role),
-            events: self.events.of(transport).clone(),
-            bytes: self.bytes.of(transport).clone(),
-            lag: self.lag.clone(),
-            restarts: self.restarts.clone(),
-            end: Restart::Gone,
-        }
+        Stream { _reader: self.open(transport, role), streams: self.clone(), transport, end: Restart::Gone }
     }
 }
 
@@ -149,14 +148,12 @@ impl Drop for Reader {
     }
 }
 
-/// An open stream. Everything that it counts by is looked up once, so that an event costs some atomic additions.
+/// An open stream. Everything that it counts by is a place in a table, so that an event costs some atomic additions.
 #[derive(Debug)]
 pub struct Stream {
     _reader: Reader,
-    events: Counter,
-    bytes: Counter,
-    lag: Histogram,
-    restarts: Each<Restart, Counter>,
+    streams: Streams,
+    transport: Transport,
     /// Why it ends, as far as is known.
     end: Restart,
 }
@@ -164,14 +161,12 @@ pub struct Stream {
 impl Stream {
     /// It was given an event of so many bytes to send, and lacks so many entries after that.
     pub fn sent(&self, bytes: usize, lag: u64) {
-        self.events.inc();
-        self.bytes.inc_by(bytes as u64);
-        self.lag.observe(lag);
+        self.streams.sent(self.transport, 1, bytes, lag);
     }
 
     /// Its reader is told that the meet is finished, and stays.
     pub fn finished(&self) {
-        self.restarts.of(Restart::Finished).inc();
+        self.streams.0.restarts.of(Restart::Finished).inc();
     }
 
     /// Its reader is told that it cannot just go on; other messages do not count.
@@ -181,7 +176,7 @@ impl Stream {
             Message::Reset(_) => Restart::Reset,
             _ => return,
         };
-        self.restarts.of(why).inc();
+        self.streams.0.restarts.of(why).inc();
     }
 
     /// It ends for this reason; one that is dropped without any was left by its reader.
@@ -192,7 +187,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.restarts.of(self.end).inc();
+        self.streams.0.restarts.of(self.end).inc();
     }
 }
 

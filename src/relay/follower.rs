@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::sync::watch;
 
 use crate::meet::key::Key;
 use crate::wire::audience::Audience;
@@ -24,21 +23,28 @@ pub struct Follower {
     cursor: u64,
     /// The head when the cursor last moved.
     seen_head: u64,
-    head: watch::Receiver<u64>,
 }
 
 impl Follower {
     /// A follower that has everything up to `cursor`.
     pub fn new(committed: Arc<Committed>, audience: Audience, cursor: u64) -> Follower {
-        let (head, seen_head) = (committed.subscribe(), committed.head());
-        Follower { committed, audience, paths: Arc::default(), cursor, seen_head, head }
+        let seen_head = committed.head();
+        Follower { committed, audience, paths: Arc::default(), cursor, seen_head }
     }
 
     /// Keeps only entries that overlap one of `paths`.
     #[must_use]
     pub fn filtered(mut self, paths: Arc<[Key]>) -> Follower {
-        self.paths = paths;
+        // All who keep everything share one empty list.
+        if !paths.is_empty() {
+            self.paths = paths;
+        }
         self
+    }
+
+    /// What it keeps; empty for everything.
+    pub fn paths(&self) -> &Arc<[Key]> {
+        &self.paths
     }
 
     /// What this reader has been sent.
@@ -62,8 +68,14 @@ impl Follower {
     }
 
     /// Waits until the log has reached a number.
-    pub async fn reached(&mut self, seq: u64) {
-        if self.head.wait_for(|head| *head >= seq).await.is_err() {
+    pub async fn reached(&self, seq: u64) {
+        self.head(|head| head >= seq).await;
+    }
+
+    /// Waits for a head. Only who waits subscribes: most readers sit in a lane, which waits for them.
+    async fn head(&self, is_it: impl Fn(u64) -> bool) {
+        if self.committed.subscribe().wait_for(|head| is_it(*head)).await.is_err() {
+            // The meet's view lives as long as the follower, so its sender does too.
             std::future::pending::<()>().await;
         }
     }
@@ -74,16 +86,13 @@ impl Follower {
     }
 
     /// Waits until there is something above the cursor. Returns at once where there is already.
-    pub async fn news(&mut self) {
+    pub async fn news(&self) {
         let cursor = self.cursor;
-        if self.head.wait_for(|head| *head > cursor).await.is_err() {
-            // The meet's view lives as long as the follower, so its sender does too.
-            std::future::pending::<()>().await;
-        }
+        self.head(|head| head > cursor).await;
     }
 
     /// Waits like [`Follower::news`], but for `wait` at most.
-    pub async fn news_within(&mut self, wait: Duration) {
+    pub async fn news_within(&self, wait: Duration) {
         let _ = tokio::time::timeout(wait, self.news()).await;
     }
 

@@ -23,8 +23,31 @@ pub struct Presence {
 /// cannot say itself that it falls behind.
 #[derive(Debug, Default)]
 struct Streams {
-    opened: u64,
-    cursors: HashMap<u64, Arc<AtomicU64>>,
+    /// Places of some streams each; [`UNKNOWN`] where there is none.
+    rows: Vec<Arc<Row>>,
+    free: Vec<usize>,
+}
+
+type Row = [AtomicU64; ROW];
+
+/// Places of a row: few enough for a meet with one reader, and many enough that the row costs each of a crowd next to nothing.
+const ROW: usize = 16;
+
+impl Streams {
+    /// A place for one more.
+    fn take(&mut self) -> (Arc<Row>, usize) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            let first = self.rows.len() * ROW;
+            self.rows.push(Arc::new([const { AtomicU64::new(UNKNOWN) }; ROW]));
+            self.free.extend(first + 1..first + ROW);
+            first
+        });
+        (Arc::clone(&self.rows[place / ROW]), place)
+    }
+
+    fn give_back(&mut self, place: usize) {
+        self.free.push(place);
+    }
 }
 
 /// Shared with the streams of its client, so that an event costs them no look at the others.
@@ -81,17 +104,17 @@ impl Presence {
 
     /// Somebody opened a stream that starts at `cursor`, and that lasts as long as what is returned.
     pub fn stream(self: &Arc<Self>, holder: &Holder, cursor: u64) -> Stream {
-        let reached = Arc::new(AtomicU64::new(cursor));
-        let mut streams = self.streams();
-        let number = streams.opened;
-        streams.opened += 1;
-        streams.cursors.insert(number, Arc::clone(&reached));
-        Stream { connection: self.connect(holder), number, reached }
+        let (row, place) = self.streams().take();
+        let stream = Stream { connection: self.connect(holder), row, place };
+        stream.reached().store(cursor, Ordering::Relaxed);
+        stream
     }
 
     /// The cursor of the stream that is furthest behind, where there are any.
     pub fn slowest(&self) -> Option<u64> {
-        self.streams().cursors.values().map(|cursor| cursor.load(Ordering::Relaxed)).min()
+        let streams = self.streams();
+        let cursors = streams.rows.iter().flat_map(|row| row.iter()).map(|cursor| cursor.load(Ordering::Relaxed));
+        cursors.min().filter(|cursor| *cursor != UNKNOWN)
     }
 
     /// Somebody waits for news, as long as what is returned lasts.
@@ -155,14 +178,18 @@ pub struct Connection {
 #[derive(Debug)]
 pub struct Stream {
     connection: Connection,
-    number: u64,
-    reached: Arc<AtomicU64>,
+    row: Arc<Row>,
+    place: usize,
 }
 
 impl Stream {
+    fn reached(&self) -> &AtomicU64 {
+        &self.row[self.place % ROW]
+    }
+
     /// It has been sent everything up to `cursor`.
     pub fn sent(&self, cursor: u64, now: Timestamp) {
-        self.reached.store(cursor, Ordering::Relaxed);
+        self.reached().store(cursor, Ordering::Relaxed);
         if let Some(client) = &self.connection.client {
             client.saw(Some(cursor), now);
         }
@@ -171,7 +198,8 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.connection.presence.streams().cursors.remove(&self.number);
+        self.reached().store(UNKNOWN, Ordering::Relaxed);
+        self.connection.presence.streams().give_back(self.place);
     }
 }
 
@@ -181,5 +209,29 @@ impl Drop for Connection {
             None => self.presence.viewers.fetch_sub(1, Ordering::Relaxed),
             Some(client) => client.streams.fetch_sub(1, Ordering::Relaxed),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slowest_is_among_those_who_are_there() {
+        let (presence, viewer) = (Arc::new(Presence::default()), Holder::Viewer { key_id: String::new() });
+        let now = Timestamp::from_millis(0);
+        assert_eq!(presence.slowest(), None);
+        let mut streams: Vec<Stream> = (0..3 * ROW as u64).map(|nth| presence.stream(&viewer, 100 + nth)).collect();
+        assert_eq!((presence.slowest(), presence.viewers()), (Some(100), 3 * ROW));
+        streams[0].sent(200, now);
+        assert_eq!(presence.slowest(), Some(101));
+        streams.drain(..2 * ROW);
+        assert_eq!((presence.slowest(), presence.viewers()), (Some(100 + 2 * ROW as u64), ROW));
+        // Whoever comes sits where somebody left.
+        let rows = presence.streams().rows.len();
+        streams.extend((0..2 * ROW as u64).map(|nth| presence.stream(&viewer, 7 + nth)));
+        assert_eq!((presence.slowest(), presence.streams().rows.len()), (Some(7), rows));
+        drop(streams);
+        assert_eq!((presence.slowest(), presence.viewers()), (None, 0));
     }
 }

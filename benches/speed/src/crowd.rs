@@ -13,6 +13,7 @@ use mio::{Events, Interest, Token, Waker};
 
 use super::Measured;
 use super::http::head_end;
+use super::http2::{self, Http2};
 use super::poller::Poller;
 use super::reader::Reader;
 use super::relay::Relay;
@@ -34,7 +35,7 @@ pub enum Way {
 /// What a subscriber makes of what it is sent.
 pub trait Ear: Send {
     /// Hears a piece, and tells of each number in it. Gives what is to be asked next, where something is.
-    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<String>>;
+    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<Vec<u8>>>;
 }
 
 /// What the pusher tells the crowd.
@@ -135,6 +136,9 @@ struct Subscriber {
 
 impl Subscriber {
     fn follow(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
+        if let Some(wire) = relay.http2_wire()? {
+            return Subscriber::follow_by_http2(wire, &relay.subscription(nth), head);
+        }
         let mut wire = relay.wire()?;
         wire.socket().set_read_timeout(Some(PATIENCE))?;
         wire.write_all(relay.subscription(nth).as_bytes())?;
@@ -154,6 +158,22 @@ impl Subscriber {
         let mut reader = Reader::new(head + 1);
         reader.take(&seen[end..], |_| {})?;
         Subscriber::new(wire, Box::new(reader))
+    }
+
+    fn follow_by_http2(mut wire: Wire, request: &str, head: u64) -> Measured<Subscriber> {
+        wire.socket().set_read_timeout(Some(PATIENCE))?;
+        wire.write_all(&http2::opening(request)?)?;
+        let (mut ear, mut piece) = (Http2::new(Reader::new(head + 1)), [0; 4096]);
+        while !ear.is_answered() {
+            match wire.read(&mut piece)? {
+                0 => return Err("the connection was closed before an answer".into()),
+                length => {
+                    let said = ear.hear(&piece[..length], &mut |_| {})?;
+                    said.map(|said| wire.write_all(&said)).transpose()?;
+                }
+            }
+        }
+        Subscriber::new(wire, Box::new(ear))
     }
 
     fn poll(relay: &dyn Relay, nth: usize, head: u64) -> Measured<Subscriber> {
@@ -218,7 +238,7 @@ impl Watch {
                 *arrived += usize::from(number == goal);
             })?;
             if let Some(next) = next {
-                wire.write_all(next.as_bytes())?;
+                wire.write_all(&next)?;
             }
         }
         Ok(())

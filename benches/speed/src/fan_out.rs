@@ -46,7 +46,9 @@ pub fn streams(plan: &Plan, table: &mut Table) -> Measured<()> {
             .iter()
             .filter(|(at, _)| *at == size)
             .for_each(|(_, limit)| table.add(&seen.answer(answer.clone(), *limit)));
-        table.add(&memory(&contest, size, "", 1.0));
+        if size >= HALL {
+            table.add(&memory(&contest, size, "", 1.0));
+        }
     }
     Ok(())
 }
@@ -65,6 +67,15 @@ pub fn tls(plan: &Plan, table: &mut Table) -> Measured<()> {
     let seen = contest.rounds(plan, single(plan, HALL))?;
     table.add(&seen.against_bare(format!("SSE under TLS, N = {HALL}, CPU per delivery"), 1.4));
     table.add(&memory(&contest, HALL, " under TLS", 7.0));
+    Ok(())
+}
+
+/// Where each subscriber's connection, of HTTP/2 under TLS, carries its one stream.
+pub fn http2(plan: &Plan, table: &mut Table) -> Measured<()> {
+    let mut contest = Contest::of(Product::by_http2(HALL)?, Way::Stream, HALL)?;
+    let seen = contest.rounds(plan, single(plan, HALL))?;
+    table.add(&seen.against_bare(format!("SSE by HTTP/2 under TLS, one stream a connection, N = {HALL}, CPU per delivery"), 1.4));
+    table.add(&memory(&contest, HALL, " by HTTP/2 under TLS", 7.0));
     Ok(())
 }
 
@@ -101,6 +112,7 @@ fn single(plan: &Plan, size: usize) -> Work {
     Work { bursts: (plan.share(DELIVERIES) / size).clamp(plan.share(PUSHES_MIN), plan.share(PUSHES_MAX)), burst: 1 }
 }
 
+/// Of a crowd of [`HALL`] and more: with fewer it would be what a start takes.
 fn memory(contest: &Contest, size: usize, kind: &str, limit: f64) -> Row {
     let each = contest.product.memory;
     let detail = format!("{:.1} MB in all", each * size as f64 / 1e6);

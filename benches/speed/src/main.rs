@@ -2,7 +2,8 @@
 //!
 //! `benches/speed/run [--quick] [ROW…]` prints a table: what was measured, its target, and whether it was met. Without a row it measures
 //! all of them. Bare loops, peers and the server take turns in one run, so the ratios say more than the times: whatever disturbs the
-//! machine disturbs all of them.
+//! machine disturbs all of them. `PARTS` names the rows. What a reader holds is measured with 1,000 and more, for of fewer it would be
+//! what a start takes. Subscribers by HTTP/2 have a connection each.
 
 mod bare;
 mod bare_log;
@@ -14,6 +15,7 @@ mod crowd;
 mod fan_out;
 mod fsync;
 mod http;
+mod http2;
 mod nginx;
 mod plan;
 mod poller;
@@ -49,6 +51,7 @@ const PARTS: &[(&str, Part)] = &[
     ("fan-out", fan_out::streams),
     ("filtered", fan_out::filtered),
     ("tls", fan_out::tls),
+    ("http2", fan_out::http2),
     ("bursts", fan_out::bursts),
     ("long-polls", fan_out::long_polls),
     ("stalled", stalled::measure),
@@ -88,6 +91,7 @@ fn measure(arguments: &[String]) -> Measured<()> {
     let names: Vec<&str> = PARTS.iter().map(|(name, _)| *name).collect();
     let plan = Plan::read(arguments, &names)?;
     reader::check()?;
+    http2::check()?;
     process::allow_descriptors();
     let mut table = Table::start();
     for (name, part) in PARTS {

@@ -27,7 +27,7 @@ impl Poller {
 }
 
 impl Ear for Poller {
-    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<String>> {
+    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<Vec<u8>>> {
         self.response.extend_from_slice(piece);
         let Some(head) = Head::read(&self.response)? else { return Ok(None) };
         if self.response.len() < head.whole {
@@ -43,6 +43,6 @@ impl Ear for Poller {
         })?;
         let request = self.next_request(&head.text);
         self.response.drain(..head.whole);
-        Ok(Some(request))
+        Ok(Some(request.into_bytes()))
     }
 }

@@ -43,6 +43,8 @@ pub struct Product {
     query: &'static str,
     /// Where it is reached under TLS only.
     trust: Option<Trust>,
+    /// Whether its subscribers speak HTTP/2.
+    by_http2: bool,
     _folder: TempDir,
 }
 
@@ -65,6 +67,11 @@ impl Product {
         Product::start_in(folder, Some(trust), subscribers, "")
     }
 
+    /// The same for subscribers that speak HTTP/2.
+    pub fn by_http2(subscribers: usize) -> Measured<Product> {
+        Ok(Product { by_http2: true, ..Product::under_tls(subscribers)? })
+    }
+
     fn start_in(folder: TempDir, trust: Option<Trust>, subscribers: usize, query: &'static str) -> Measured<Product> {
         let (process, address) = serve(&folder)?;
         let mut http = Http::over(wire(address, trust.as_ref())?)?;
@@ -73,7 +80,7 @@ impl Product {
         // Another process, for this one holds memory in which it has hashed passwords, and gives it back at any time.
         process.end(STARTING)?;
         let (process, address) = serve(&folder)?;
-        Ok(Product { process, address, meets, tokens, query, trust, _folder: folder })
+        Ok(Product { process, address, meets, tokens, query, trust, by_http2: false, _folder: folder })
     }
 
     /// A server whose meets have been there before, so that it hashes no password; `command` is what its program is run by.
@@ -84,7 +91,7 @@ impl Product {
         let (process, address) = serve_by(command, &folder)?;
         let viewer = grant(&mut Http::connect(address)?, &meets[0], 1)?;
         let tokens = vec![meets[0].token.clone(), viewer];
-        Ok(Product { process, address, meets, tokens, query: "", trust: None, _folder: folder })
+        Ok(Product { process, address, meets, tokens, query: "", trust: None, by_http2: false, _folder: folder })
     }
 
     /// Ends the server, which may take its time.
@@ -191,6 +198,10 @@ impl Relay for Product {
 
     fn wire(&self) -> Measured<Wire> {
         wire(self.address, self.trust.as_ref())
+    }
+
+    fn http2_wire(&self) -> Measured<Option<Wire>> {
+        self.trust.as_ref().filter(|_| self.by_http2).map(|trust| trust.connect_http2(self.address)).transpose()
     }
 
     fn subscription(&self, nth: usize) -> String {

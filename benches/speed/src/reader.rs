@@ -64,15 +64,19 @@ impl Reader {
 }
 
 impl Ear for Reader {
-    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<String>> {
+    fn hear(&mut self, piece: &[u8], each: &mut dyn FnMut(u64)) -> Measured<Option<Vec<u8>>> {
         self.take(piece, each).map(|()| None)
     }
 }
 
+/// A piece of a stream with that number in it.
+pub fn sample(number: u64) -> String {
+    format!("data: [{{{MARK}{number},\"updateKey\":\"a\"}}]\n\n")
+}
+
 /// Sees that a reader sees: an instrument that cannot fail measures nothing.
 pub fn check() -> Measured<()> {
-    let stream =
-        |numbers: &[u64]| numbers.iter().map(|number| format!("data: [{{{MARK}{number},\"updateKey\":\"a\"}}]\n\n")).collect::<String>();
+    let stream = |numbers: &[u64]| numbers.iter().copied().map(sample).collect::<String>();
     let numbers = |text: &str, size: usize| {
         let (mut reader, mut seen) = (Reader::new(8), 0);
         text.as_bytes().chunks(size).try_for_each(|piece| reader.take(piece, |_| seen += 1)).map(|()| seen)

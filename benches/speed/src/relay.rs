@@ -37,6 +37,10 @@ pub trait Relay {
     fn wire(&self) -> Measured<Wire> {
         Wire::plain(self.address())
     }
+    /// A new connection of HTTP/2, where subscribers speak that.
+    fn http2_wire(&self) -> Measured<Option<Wire>> {
+        Ok(None)
+    }
     /// The request by which somebody subscribes; `nth` tells whose token it is.
     fn subscription(&self, nth: usize) -> String;
     /// The requests of somebody who polls, where that is possible.

@@ -10,6 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::Measured;
+use super::http2::ALPN;
 
 #[derive(Debug)]
 pub enum Wire {
@@ -66,7 +67,10 @@ impl Write for Wire {
 
 /// What a client believes of a server on this machine.
 #[derive(Clone, Debug)]
-pub struct Trust(Arc<ClientConfig>);
+pub struct Trust {
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
+}
 
 impl Trust {
     /// Makes a certificate and its key, `tls.pem` and `tls.key` in that folder, and believes it.
@@ -78,11 +82,23 @@ impl Trust {
         roots.add(made.cert.der().clone())?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        Ok(Trust(Arc::new(config.with_root_certificates(roots).with_no_client_auth())))
+        let http1 = config.with_root_certificates(roots).with_no_client_auth();
+        let mut http2 = http1.clone();
+        http2.alpn_protocols = vec![ALPN.to_vec()];
+        Ok(Trust { http1: Arc::new(http1), http2: Arc::new(http2) })
     }
 
     pub fn connect(&self, address: SocketAddr) -> Measured<Wire> {
-        let connection = ClientConnection::new(Arc::clone(&self.0), ServerName::IpAddress(address.ip().into()))?;
-        Ok(Wire::Tls(Box::new(StreamOwned::new(connection, TcpStream::connect(address)?))))
+        connect(&self.http1, address)
     }
+
+    /// The same for a client that speaks HTTP/2 alone.
+    pub fn connect_http2(&self, address: SocketAddr) -> Measured<Wire> {
+        connect(&self.http2, address)
+    }
+}
+
+fn connect(config: &Arc<ClientConfig>, address: SocketAddr) -> Measured<Wire> {
+    let connection = ClientConnection::new(Arc::clone(config), ServerName::IpAddress(address.ip().into()))?;
+    Ok(Wire::Tls(Box::new(StreamOwned::new(connection, TcpStream::connect(address)?))))
 }

@@ -7,8 +7,9 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Instant, sleep_until};
 
+use crate::auth::roster::Grant;
 use crate::http::App;
-use crate::http::access::Access;
+use crate::relay::live::LiveMeet;
 
 /// Comes once, when the server stops, the grant or the meet ends, or something is due; the stream looks which. Kept from event to
 /// event: listening to all of these anew for each would cost more than the event.
@@ -16,8 +17,8 @@ pub(super) struct Interrupts(Pin<Box<dyn Future<Output = ()> + Send>>);
 
 impl Interrupts {
     /// `told_finished` tells that the end of the meet is no news.
-    pub(super) fn new(app: &App, access: &Access, due: Instant, told_finished: bool) -> Interrupts {
-        let (stopping, revoked, live) = (app.stopping.clone(), access.grant.ended.clone(), Arc::clone(&access.live));
+    pub(super) fn new(app: &App, live: &Arc<LiveMeet>, grant: &Grant, due: Instant, told_finished: bool) -> Interrupts {
+        let (stopping, revoked, live) = (app.stopping.clone(), grant.ended.clone(), Arc::clone(live));
         Interrupts(Box::pin(async move {
             tokio::select! {
                 () = stopping.cancelled() => {}

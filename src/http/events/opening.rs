@@ -1,18 +1,20 @@
 //! How a stream starts, and how it starts over.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::auth::random_bytes;
 use crate::meet::chain::Cursor;
 use crate::meet::key::Key;
-use crate::meet::limits::HEARTBEAT_EVERY;
+use crate::meet::limits::{HEARTBEAT_EVERY, RETRY_JITTER, RETRY_MIN};
 use crate::meet::outcome::LostCursor;
 use crate::relay::committed::Committed;
 use crate::wire::audience::Audience;
 use crate::wire::message::{Hello, Message, Position, Reset, ServerPull, StateReply};
 
-use super::{Request, Start, retry};
+use super::{Request, Start};
 use crate::http::access::Access;
 
 /// What a stream says before the log's own events.
@@ -24,6 +26,10 @@ pub(super) struct Opening {
     pub(super) notice: Option<Message>,
     state: Option<StateReply>,
 }
+
+/// What is still to be sent of it.
+#[derive(Default)]
+pub(super) struct Pieces(pub(super) VecDeque<Bytes>);
 
 impl Opening {
     pub(super) fn new(access: &Access, audience: &Audience, request: &Request) -> Opening {
@@ -54,7 +60,7 @@ impl Opening {
         }
     }
 
-    pub(super) fn encode(self, access: &Access, request: &Request) -> VecDeque<Bytes> {
+    pub(super) fn encode(self, access: &Access, request: &Request) -> Pieces {
         let (live, format, id) = (&access.live, request.format, self.position.cursor);
         let audience = access.audience();
         let (meet_name, version) = {
@@ -78,8 +84,14 @@ impl Opening {
         }
         opening.extend(self.notice.map(|notice| format.encode(&notice, id, None)));
         opening.extend(self.state.map(|state| format.encode(&Message::State(state), id, None)));
-        opening
+        Pieces(opening)
     }
+}
+
+/// A pause before reconnecting, different for every reader.
+pub(super) fn retry() -> Duration {
+    let jitter = u64::from(u16::from_be_bytes(random_bytes())) * RETRY_JITTER.as_millis() as u64 / u64::from(u16::MAX);
+    RETRY_MIN + Duration::from_millis(jitter)
 }
 
 /// The state, whole or cut to some keys, and where that is.

@@ -28,7 +28,7 @@ impl EventStream {
 
     /// Whether all that it lacks is what all readers of its kind are sent.
     pub(in crate::http) fn is_plain(&mut self) -> bool {
-        if !self.opening.is_empty() {
+        if self.opening.as_ref().is_some_and(|opening| !opening.0.is_empty()) {
             return false;
         }
         self.forget_opening();
@@ -38,7 +38,7 @@ impl EventStream {
 
     /// Whether its time is over, or the server or its grant ends it.
     pub(in crate::http) fn must_end(&self) -> bool {
-        let is_taken_away = self.access.grant.ended.is_cancelled() || self.live().ended.is_cancelled();
+        let is_taken_away = self.grant().ended.is_cancelled() || self.live().ended.is_cancelled();
         let is_past = self.ends_at().is_some_and(|end| end <= Instant::now());
         self.ended.is_some() || is_taken_away || is_past || self.app.stopping.is_cancelled()
     }
@@ -75,28 +75,28 @@ impl EventStream {
     /// It is sent a heartbeat.
     pub(in crate::http) fn beats(&mut self, now: Timestamp) {
         self.next_heartbeat = Instant::now() + HEARTBEAT_EVERY;
-        let cursor = self.ahead.map_or(self.follower.cursor(), |ahead| ahead.seq);
+        let cursor = self.ahead.as_ref().map_or(self.follower.cursor(), |ahead| ahead.seq);
         self.presence.sent(cursor, now);
     }
 
     /// What else follows the same of the same meet with the same eyes, from the same place.
     pub(in crate::http) fn pilot(&self) -> Follower {
-        Follower::new(Arc::clone(&self.live().committed), self.access.audience(), self.cursor()).filtered(Arc::clone(&self.paths))
+        Follower::new(Arc::clone(&self.live().committed), self.audience(), self.cursor()).filtered(Arc::clone(self.follower.paths()))
     }
 
     /// The meet that it shows.
     pub(in crate::http) fn live(&self) -> &Arc<LiveMeet> {
-        &self.access.live
+        &self.live
     }
 
     /// Whether its reader sees what editors see.
     pub(in crate::http) fn is_editors(&self) -> bool {
-        self.access.audience().is_editor()
+        self.audience().is_editor()
     }
 
     /// What its reader wants to hear of; empty for everything.
     pub(in crate::http) fn paths(&self) -> &Arc<[Key]> {
-        &self.paths
+        self.follower.paths()
     }
 
     /// How it is written.

@@ -12,6 +12,7 @@ use axum::body::Body;
 use axum::http::Method;
 use axum::response::Response;
 use bytes::Bytes;
+use futures_util::TryFutureExt;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::{Service, service_fn};
@@ -152,12 +153,18 @@ fn service(
     })
 }
 
-async fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: S, visitor: Visitor, front: Front) -> Ended {
+/// Boxes hold what is large for as long as it is of use: a future keeps room for all that was ever moved into it, and a quiet stream
+/// lives for hours.
+fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    stream: S,
+    visitor: Visitor,
+    front: Front,
+) -> impl Future<Output = Ended> + Send {
     let Front { router, stopping, .. } = front;
     let streams = Streams::default();
     let service = service_fn(move |request| {
-        let answer = answer(&router, &visitor, request);
-        async { answer.await.map(|response| response.map(Pieces::of)) }
+        let answer = Box::pin(answer(&router, &visitor, request));
+        answer.map_ok(|response| response.map(Pieces::of))
     });
     let connection = http2::Builder::new(streams.clone())
         .timer(TokioTimer::new())
@@ -169,13 +176,14 @@ async fn over_http2<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(stream: 
         .keep_alive_interval(HTTP2_PING_EVERY)
         .keep_alive_timeout(HTTP2_PING_TIMEOUT)
         .serve_connection(TokioIo::new(stream), service);
-    let end = async {
+    let connection = Box::pin(connection);
+    let end = Box::pin(async move {
         tokio::select! {
             () = stopping.cancelled() => {}
             () = streams.idle_for(HEAD_TIMEOUT) => {}
         }
-    };
-    Ok(until(connection, end, http2::Connection::graceful_shutdown).await?)
+    });
+    async { Ok(until(connection, end, |connection| connection.get_mut().as_mut().graceful_shutdown()).await?) }
 }
 
 /// Runs a connection until it ends by itself, or ends it in order: what is being answered is answered, nothing new is taken.

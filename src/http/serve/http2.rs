@@ -31,6 +31,8 @@ pub(super) struct Streams {
 impl<F: Future<Output = ()> + Send + 'static> Executor<F> for Streams {
     fn execute(&self, stream: F) {
         let open = Open::new(self.open.clone());
+        // A future that is moved into another one would have its room there twice.
+        let stream = Box::pin(stream);
         let task = async move {
             tokio::select! {
                 () = stream => {}

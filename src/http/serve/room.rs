@@ -138,9 +138,15 @@ struct Held {
     counted: OpenConnection,
     room: Arc<Room>,
     number: u64,
-    /// Whose token came last; `None` for a stranger.
-    role: Mutex<Option<Role>>,
-    sent_away: CancellationToken,
+    known: Mutex<Known>,
+}
+
+/// What a connection has shown of itself.
+enum Known {
+    /// No token yet; this sends it away.
+    Stranger(CancellationToken),
+    /// Whose token came last. Nobody sends it away any more.
+    Holder(Role),
 }
 
 impl Place {
@@ -153,7 +159,8 @@ impl Place {
             guests.strangers.insert(number, sent_away.clone());
             number
         };
-        Place { held: Arc::new(Held { _permit: permit, _tracked: tracked, counted, room, number, role: Mutex::new(None), sent_away }) }
+        let known = Mutex::new(Known::Stranger(sent_away));
+        Place { held: Arc::new(Held { _permit: permit, _tracked: tracked, counted, room, number, known }) }
     }
 
     /// A request came in this version of HTTP.
@@ -163,15 +170,26 @@ impl Place {
 
     /// Waits until this connection has to make room for another.
     pub(in crate::http) async fn sent_away(&self) {
-        self.held.sent_away.cancelled().await;
+        let stranger = match &*self.known() {
+            Known::Stranger(sent_away) => Some(sent_away.clone()),
+            Known::Holder(_) => None,
+        };
+        match stranger {
+            Some(sent_away) => sent_away.cancelled().await,
+            None => std::future::pending().await,
+        }
         self.held.counted.sent_away();
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.held.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Somebody showed a token that opens a meet. A proxy's connection carries one client after the other, so the last one counts.
     pub(in crate::http) fn shows(&self, role: Role) -> Result<(), Problem> {
         let Held { room, number, .. } = &*self.held;
-        let mut known = self.held.role.lock().unwrap_or_else(PoisonError::into_inner);
-        if *known == Some(role) {
+        let mut known = self.known();
+        if matches!(*known, Known::Holder(before) if before == role) {
             return Ok(());
         }
         let max = room.viewers_max();
@@ -179,11 +197,11 @@ impl Place {
         match role {
             Role::Viewer if guests.viewers >= max => return Err(full(max)),
             Role::Viewer => guests.viewers += 1,
-            Role::Editor if known.is_some() => guests.viewers -= 1,
+            Role::Editor if matches!(*known, Known::Holder(_)) => guests.viewers -= 1,
             Role::Editor => {}
         }
         guests.strangers.remove(number);
-        *known = Some(role);
+        *known = Known::Holder(role);
         Ok(())
     }
 }
@@ -196,12 +214,12 @@ fn full(max: usize) -> Problem {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let role = self.role.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut guests = self.room.guests();
-        match role {
-            None => drop(guests.strangers.remove(&self.number)),
-            Some(Role::Viewer) => guests.viewers -= 1,
-            Some(Role::Editor) => {}
+        match known {
+            Known::Stranger(_) => drop(guests.strangers.remove(&self.number)),
+            Known::Holder(Role::Viewer) => guests.viewers -= 1,
+            Known::Holder(Role::Editor) => {}
         }
     }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-
+use crate::auth::roster::Share;
 use crate::http::App;
 use crate::http::access::Access;
 use crate::metrics::{self, Transport};
@@ -24,7 +23,7 @@ pub(in crate::http) struct Poll {
 
 /// Somebody who waits for news, as long as it lasts: who is there, and what their token may have.
 pub(in crate::http) struct Waiting {
-    _share: OwnedSemaphorePermit,
+    _share: Share,
     _counted: metrics::Reader,
     _connected: presence::Connection,
     /// That the meet is finished is news once; from then on waiting takes its time, so that a client that polls in a loop does not spin.
