@@ -3,8 +3,8 @@
 //! A connection does so for every body: the handler asks for it, and what reads it belongs to the same task. The runtime would put the
 //! task at the end of its queue and wake another thread to help with that; here it just runs once more.
 
-use std::future::Future;
-use std::pin::{Pin, pin};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -39,11 +39,11 @@ impl Wake for Bell {
 }
 
 /// Runs a future, which runs again at once where it is woken meanwhile.
-pub(super) async fn promptly<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
+pub(super) fn promptly<F: Future>(future: F) -> impl Future<Output = F::Output> {
+    let mut future = Box::pin(future);
     let bell = Arc::new(Bell { state: AtomicU8::new(IDLE), task: AtomicWaker::new() });
     let waker = Waker::from(Arc::clone(&bell));
-    std::future::poll_fn(|context| bell.run(future.as_mut(), &waker, context)).await
+    poll_fn(move |context| bell.run(future.as_mut(), &waker, context))
 }
 
 impl Bell {
@@ -66,7 +66,7 @@ impl Bell {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::pin::pin;
     use std::sync::atomic::AtomicUsize;
     use std::time::Duration;
 
