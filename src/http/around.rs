@@ -1,15 +1,15 @@
-//! What holds for every request, whatever its route: an id, a count, a body for each problem, and the headers of all answers.
-//! One service does it all, for each layer that a router is given by itself costs every request some boxes and copies.
+//! What holds for every request, whatever its route: an id, a count, a body for each problem, and an answer where a handler panics.
+//! One service does it all, for each layer that is made of a function costs every request some boxes and copies.
 
 use std::convert::Infallible;
-use std::future::{Future, ready};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::extract::Request;
-use axum::http::header::{AUTHORIZATION, CACHE_CONTROL, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
@@ -20,7 +20,6 @@ use crate::wire::problem::Problem;
 
 use super::App;
 use super::body::malformed;
-use super::cors;
 use super::measure::Arrival;
 use super::reply::{fill, panicked, problem_text};
 use super::request_id::request_id;
@@ -57,10 +56,6 @@ impl<S: Service<Request, Response = Response, Error = Infallible, Future: Send +
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let origin = cors::allowed_origin(&self.app, &request);
-        if request.method() == Method::OPTIONS {
-            return Box::pin(ready(Ok(with_common_headers(cors::preflight(origin)))));
-        }
         let asked = Asked::of(&request);
         let (app, contradiction) = (Arc::clone(&self.app), contradiction(request.headers()));
         let answer = contradiction.map_or_else(|| Ok(self.inner.call(request)), Err);
@@ -69,9 +64,7 @@ impl<S: Service<Request, Response = Response, Error = Infallible, Future: Send +
                 Ok(answer) => AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| Ok(panicked(panic)))?,
                 Err(problem) => problem.into_response(),
             };
-            let mut response = asked.answered(&app, response);
-            cors::tell(response.headers_mut(), origin);
-            Ok(with_common_headers(response))
+            Ok(asked.answered(&app, response))
         })
     }
 }
@@ -110,12 +103,4 @@ impl Asked {
 fn contradiction(headers: &HeaderMap) -> Option<Problem> {
     let name = [AUTHORIZATION, HOST].into_iter().find(|name| headers.get_all(name).iter().count() > 1)?;
     Some(malformed(format!("the header {name} comes more than once; send it once")))
-}
-
-fn with_common_headers(mut response: Response) -> Response {
-    let headers = response.headers_mut();
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    response
 }

@@ -1,68 +1,41 @@
 //! Cross-origin requests: reading with a view key is open to all pages, sessions only to those
 //! that the operator allows.
 
-use axum::body::Body;
-use axum::extract::Request;
 use axum::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS,
-    ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, ORIGIN, VARY,
+    ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONTENT_TYPE, ETAG, HeaderName, IF_NONE_MATCH, LOCATION, RETRY_AFTER,
 };
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method};
-use axum::response::Response;
+use std::sync::Arc;
+use std::time::Duration;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::auth::token::{Kind, Token};
 
 use super::App;
 use super::access::bearer;
 
-const METHODS: HeaderValue = HeaderValue::from_static("GET,POST,DELETE");
-const HEADERS: HeaderValue = HeaderValue::from_static("accept,authorization,content-type,if-none-match,last-event-id");
-const EXPOSED: HeaderValue = HeaderValue::from_static("etag,location,retry-after,x-request-id");
-/// What an answer depends on besides its address: whatever [`allowed_origin`] looks at, and what browsers may keep it by.
-const DEPENDS_ON: HeaderValue = HeaderValue::from_static("origin, access-control-request-method, access-control-request-headers");
-/// Seconds for which a browser need not ask again.
-const ASKED_AGAIN_AFTER: HeaderValue = HeaderValue::from_static("600");
-
-/// The page's origin, where its browser may show it the answer. Looked up for every request: the operator may allow others while the
-/// server runs.
-pub(super) fn allowed_origin(app: &App, request: &Request) -> Option<HeaderValue> {
-    let origin = request.headers().get(ORIGIN)?;
-    let is_allowed = || app.options().allow_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
-    (is_allowed() || only_views(request.method(), request.headers())).then(|| origin.clone())
-}
-
-/// The answer to a browser that asks what a page may ask.
-pub(super) fn preflight(origin: Option<HeaderValue>) -> Response {
-    let mut response = Response::new(Body::empty());
-    let headers = response.headers_mut();
-    share(headers, origin);
-    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, METHODS);
-    headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HEADERS);
-    headers.insert(ACCESS_CONTROL_MAX_AGE, ASKED_AGAIN_AFTER);
-    response
-}
-
-/// Tells a browser whether the page may see this answer, and what of its head.
-pub(super) fn tell(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    share(headers, origin);
-    headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
-}
-
-fn share(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
-    headers.append(VARY, DEPENDS_ON);
-    if let Some(origin) = origin {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    }
+pub(super) fn layer(app: Arc<App>) -> CorsLayer {
+    // Asked for every request: the operator may allow others while the server runs.
+    let allowed = move |origin: &HeaderValue| app.options().allow_origins.iter().any(|allowed| allowed.as_bytes() == origin.as_bytes());
+    let last_event_id = HeaderName::from_static("last-event-id");
+    let request_id = HeaderName::from_static("x-request-id");
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |origin, parts| allowed(origin) || only_views(parts)))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([ACCEPT, AUTHORIZATION, CONTENT_TYPE, IF_NONE_MATCH, last_event_id])
+        .expose_headers([ETAG, LOCATION, RETRY_AFTER, request_id])
+        .max_age(Duration::from_secs(600))
 }
 
 /// A request that reads, and shows no session. A preflight does not say what will come along,
 /// but a browser asks again with the request itself before it shows the answer to the page.
-fn only_views(method: &Method, headers: &HeaderMap) -> bool {
+fn only_views(parts: &Parts) -> bool {
     let reads = |method: &[u8]| method == b"GET" || method == b"HEAD";
-    if method == Method::OPTIONS {
-        return headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_some_and(|method| reads(method.as_bytes()));
+    if parts.method == Method::OPTIONS {
+        return parts.headers.get(ACCESS_CONTROL_REQUEST_METHOD).is_some_and(|method| reads(method.as_bytes()));
     }
-    reads(method.as_str().as_bytes()) && !shows_session(headers)
+    reads(parts.method.as_str().as_bytes()) && !shows_session(&parts.headers)
 }
 
 /// What is no token at all opens nothing, and a page that has mistyped its view key should hear so.

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::response::Response;
 use axum::routing::{delete, get, post};
+use tower::util::MapResponseLayer;
 
 use super::around::Around;
 use super::{
-    App, app_dir, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions, socket,
-    state, updates, view_keys,
+    App, app_dir, cors, demo, events, feed, finish, health, meets, messages, pages, problems, publish, pushes, reply, restore, sessions,
+    socket, state, updates, view_keys,
 };
 
 /// Every path that the server answers, as `openapi.yaml` writes it; a test holds the two together.
@@ -64,8 +68,18 @@ pub fn operators_router(app: Arc<App>) -> Router {
 }
 
 fn layered(routes: Router<Arc<App>>, app: Arc<App>) -> Router {
-    let routes = routes.fallback(reply::not_found).method_not_allowed_fallback(reply::method_not_allowed);
-    routes.layer(Around(Arc::clone(&app))).with_state(app)
+    // Outermost first. Together, for each layer that a router is given by itself costs every request some boxes.
+    let around = (MapResponseLayer::new(with_common_headers), cors::layer(Arc::clone(&app)), Around(Arc::clone(&app)));
+    routes.fallback(reply::not_found).method_not_allowed_fallback(reply::method_not_allowed).layer(around).with_state(app)
+}
+
+/// What browsers are told with every answer, those to a preflight too.
+fn with_common_headers(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
 }
 
 fn health() -> Router<Arc<App>> {

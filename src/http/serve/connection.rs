@@ -91,18 +91,22 @@ pub(in crate::http) fn has_stalled(error: &(dyn Error + 'static)) -> bool {
 }
 
 async fn over_tcp(stream: TcpStream, visitor: Visitor, front: Front) -> Ended {
-    let Some(tls) = front.tls.clone() else {
-        return over_socket(Socket::plain(stream), Bytes::new(), visitor, front).await;
+    let socket = match front.tls.clone() {
+        None => Socket::plain(stream),
+        Some(tls) => {
+            let accepted = tokio::select! {
+                // Nobody is owed an answer before the handshake is over.
+                () = front.stopping.cancelled() => return Ok(()),
+                accepted = tls.accept(stream) => accepted?,
+            };
+            match accepted {
+                (socket, true) => return over_http2(socket, visitor, front).await,
+                (socket, false) => socket,
+            }
+        }
     };
-    let accepted = tokio::select! {
-        // Nobody is owed an answer before the handshake is over.
-        () = front.stopping.cancelled() => return Ok(()),
-        accepted = tls.accept(stream) => accepted,
-    };
-    match accepted? {
-        (socket, true) => over_http2(socket, visitor, front).await,
-        (socket, false) => over_socket(socket, Bytes::new(), visitor, front).await,
-    }
+    // Boxed, so that a connection of HTTP/2 does not hold room for it.
+    Box::pin(over_socket(socket, Bytes::new(), visitor, front)).await
 }
 
 /// HTTP/1 on a socket that may go to a stream, or to a long-poll for a while.
