@@ -1,19 +1,19 @@
 //! Whole numbers as text, where that happens for each update: the formatter of the standard library takes several times as long.
 
-/// Gives the decimal digits of a number.
-pub(crate) fn with_digits<T>(mut number: u64, then: impl FnOnce(&str) -> T) -> T {
-    let (mut digits, mut at) = ([0; 20], 20);
-    while at == digits.len() || number > 0 {
+/// The decimal digits of a number, at the end of `room`.
+pub(crate) fn digits(mut number: u64, room: &mut [u8; 20]) -> &[u8] {
+    let mut at = room.len();
+    while at == room.len() || number > 0 {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
+        room[at] = b'0' + (number % 10) as u8;
         number /= 10;
     }
-    then(std::str::from_utf8(&digits[at..]).unwrap_or_default())
+    &room[at..]
 }
 
 /// Appends the decimal digits of a number.
 pub(crate) fn write_number(number: u64, out: &mut String) {
-    with_digits(number, |digits| out.push_str(digits));
+    out.push_str(std::str::from_utf8(digits(number, &mut [0; 20])).unwrap_or_default());
 }
 
 #[cfg(test)]
