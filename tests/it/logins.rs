@@ -81,14 +81,16 @@ async fn ten_failures_block_one_address_on_one_meet_for_a_moment() {
     }
     login(&server, &meet, PASSWORD, bad).await.expect(201);
     login(&server, &meet, WRONG, bad).await.problem(403, "join-rejected");
+    // While a slow machine hashes, another may be free again.
+    while login(&server, &meet, WRONG, bad).await.status == 403 {}
     let blocked = login(&server, &meet, PASSWORD, bad).await;
+    // A forged step further left is no other address.
+    login(&server, &meet, PASSWORD, &format!("198.51.100.3, {bad}")).await.problem(429, "rate-limited");
     let seconds: u64 = blocked.header("retry-after").parse().unwrap();
     assert!((1..=6).contains(&seconds), "{seconds}");
     blocked.problem(429, "rate-limited");
     login(&server, &meet, PASSWORD, "198.51.100.2").await.expect(201);
     login(&server, &other, PASSWORD, bad).await.expect(201);
-    // A forged step further left is no other address.
-    login(&server, &meet, PASSWORD, &format!("198.51.100.3, {bad}")).await.problem(429, "rate-limited");
 }
 
 #[tokio::test]
