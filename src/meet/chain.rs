@@ -11,7 +11,7 @@ use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::Sha256;
 
-use super::digits::write_number;
+use super::entry::write_number;
 use super::id::MeetId;
 use super::limits::SEQ_END;
 

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::chain::ChainValue;
-use super::digits::write_number;
 use super::key::Key;
 use super::settings::PrivatePaths;
 use super::time::Timestamp;
@@ -159,6 +158,11 @@ pub(super) fn canonical_text(fields: &EntryFields) -> Box<str> {
     out.push('}');
     // A copy as long as the text, for the log keeps it.
     out.as_str().into()
+}
+
+/// Appends the decimal digits of a number.
+pub(crate) fn write_number(number: u64, out: &mut String) {
+    out.push_str(itoa::Buffer::new().format(number));
 }
 
 fn text_member(name: &str, text: &str, out: &mut String) {

@@ -6,7 +6,6 @@
 mod answers;
 mod apply;
 pub mod chain;
-pub(crate) mod digits;
 pub mod entry;
 pub mod id;
 mod judge;

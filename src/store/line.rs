@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::meet::chain::{ChainValue, ServerKey};
-use crate::meet::digits::digits;
 use crate::meet::entry::Entry;
 use crate::meet::id::MeetId;
 use crate::meet::outcome::{Record, Remembered};
@@ -221,7 +220,7 @@ const SUM_BYTES: usize = SUM_MEMBER.len() + 10;
 /// Appends a name and its number.
 fn number(name: &[u8], number: u64, out: &mut Vec<u8>) {
     out.extend_from_slice(name);
-    out.extend_from_slice(digits(number, &mut [0; 20]));
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 fn hex_digit(worth: u8) -> u8 {

@@ -1,7 +1,7 @@
 //! Messages that are written straight, for each update brings an ack to one and an entry to another: a general serialiser takes
 //! several times as long.
 
-use crate::meet::digits::write_number;
+use crate::meet::entry::write_number;
 use crate::meet::outcome::Ack;
 
 use super::audience::Relayed;

@@ -52,6 +52,8 @@ impl Bell {
         for _ in 0..TURNS_MAX {
             self.state.store(RUNNING, Ordering::Release);
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
+                // A socket that was handed on may keep the bell, which need not keep the task.
+                drop(self.task.take());
                 return Poll::Ready(output);
             }
             if self.state.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
