@@ -25,7 +25,7 @@ fn a_log_has_a_reserve_of_spaces_until_its_meet_is_finished() {
     let mut journal = store.create(id(), &new_meet(id())).unwrap();
     append_all(&mut *journal, &log);
     let open = fs::read(log_of(folder.path())).unwrap();
-    assert!(open.starts_with(&log.bytes) && open.len() as u64 % RESERVE_MIN_BYTES == 0, "{}", open.len());
+    assert!(open.starts_with(&log.bytes) && (open.len() as u64).is_multiple_of(RESERVE_MIN_BYTES), "{}", open.len());
     assert!(open[log.bytes.len()..].iter().all(|&byte| byte == b' '));
     assert_eq!(store.log_end(id(), 0, log.bytes.len() as u64).unwrap().unwrap().1, log.bytes, "it does not count");
     let journal = [journal, store.open(id()).unwrap().unwrap().journal.unwrap()];
