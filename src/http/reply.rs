@@ -29,7 +29,7 @@ pub(super) fn json_body(status: StatusCode, body: impl Into<Body>) -> Response {
 }
 
 impl IntoResponse for Problem {
-    /// The body waits for [`super::around`], which knows the request's id.
+    /// The body waits for `around`, which knows the request's id.
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.code.facts().status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = status.into_response();

@@ -90,6 +90,8 @@ impl Line {
     /// What the system says, and [`io::ErrorKind::TimedOut`] where the other end accepts nothing for too long.
     pub(super) async fn flush(&mut self) -> io::Result<()> {
         self.socket.write_all_buf(&mut self.rest).await?;
+        // An end of nothing would keep the bytes before it.
+        self.rest = Bytes::new();
         self.socket.flush().await
     }
 
