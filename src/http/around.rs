@@ -3,7 +3,7 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -58,10 +58,11 @@ impl<S: Service<Request, Response = Response, Error = Infallible, Future: Send +
     fn call(&mut self, request: Request) -> Self::Future {
         let asked = Asked::of(&request);
         let (app, contradiction) = (Arc::clone(&self.app), contradiction(request.headers()));
-        let answer = contradiction.map_or_else(|| Ok(self.inner.call(request)), Err);
+        let answer = contradiction.map_or_else(|| Ok(catch_unwind(AssertUnwindSafe(|| self.inner.call(request)))), Err);
         Box::pin(async move {
             let response = match answer {
-                Ok(answer) => AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| Ok(panicked(panic)))?,
+                Ok(Ok(answer)) => AssertUnwindSafe(answer).catch_unwind().await.unwrap_or_else(|panic| Ok(panicked(panic)))?,
+                Ok(Err(panic)) => panicked(panic),
                 Err(problem) => problem.into_response(),
             };
             Ok(asked.answered(&app, response))

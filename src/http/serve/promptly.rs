@@ -16,7 +16,7 @@ const TURNS_MAX: usize = 8;
 
 const IDLE: u8 = 0;
 const RUNNING: u8 = 1;
-/// Running, and woken meanwhile.
+/// Set beside that where it was woken meanwhile.
 const WOKEN: u8 = 2;
 
 /// What a future is woken by.
@@ -32,7 +32,7 @@ impl Wake for Bell {
 
     fn wake_by_ref(self: &Arc<Self>) {
         // Who runs it looks once more before it rests.
-        if self.state.compare_exchange(RUNNING, WOKEN, Ordering::AcqRel, Ordering::Acquire) == Err(IDLE) {
+        if self.state.fetch_or(WOKEN, Ordering::AcqRel) & RUNNING == 0 {
             self.task.wake();
         }
     }
@@ -50,7 +50,8 @@ impl Bell {
     fn run<F: Future>(&self, mut future: Pin<&mut F>, waker: &Waker, context: &mut Context<'_>) -> Poll<F::Output> {
         self.task.register(context.waker());
         for _ in 0..TURNS_MAX {
-            self.state.store(RUNNING, Ordering::Release);
+            // In one step with what woke it, so that it sees what that was about.
+            self.state.swap(RUNNING, Ordering::AcqRel);
             if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(waker)) {
                 // A socket that was handed on may keep the bell, which need not keep the task.
                 drop(self.task.take());

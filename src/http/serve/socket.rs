@@ -88,6 +88,8 @@ impl Socket {
             let length = ready!(guarded(stall, context, |context| Pin::new(&mut *tcp).poll_write(context, session.outgoing())))?;
             session.sent(length);
         }
+        // What was waited for may have gone out behind something that was read.
+        *stall = None;
         Poll::Ready(Ok(()))
     }
 
@@ -148,10 +150,14 @@ fn guarded<T>(
 
 impl AsyncRead for Socket {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let Socket { tcp, tls, .. } = &mut *self;
+        let Socket { tcp, tls, stall } = &mut *self;
         let Some(session) = tls else { return Pin::new(tcp).poll_read(context, buffer) };
         while !session.tell(buffer) {
+            let waiting = session.outgoing().len();
             ready!(poll_hear(session, tcp, context))?;
+            if session.outgoing().len() < waiting {
+                *stall = None;
+            }
         }
         Poll::Ready(Ok(()))
     }

@@ -139,6 +139,7 @@ impl Session {
             self.explain();
         }
         if self.incoming.len() > TLS_INCOMING_MAX_BYTES {
+            self.is_broken = true;
             return processed.and(Err(io::Error::new(io::ErrorKind::InvalidData, "a handshake message is too long")));
         }
         free(&mut self.incoming);
@@ -169,6 +170,7 @@ impl Session {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     append(&mut self.outgoing, |out| word.write(&mut traffic, out)).map(|()| false)
                 }
+                Ok(_) if matches!(word, Word::Bytes(bytes) if !bytes.is_empty()) => Err(io::ErrorKind::BrokenPipe.into()),
                 Ok(_) => Ok(false),
                 Err(error) => Err(io::Error::new(io::ErrorKind::InvalidData, error)),
             };
