@@ -34,7 +34,7 @@ fn told(scan: &Scan) -> String {
 fn again(stored: &StoredRecord) -> Record {
     match stored {
         StoredRecord::Entry { fields, text, chain, commit_end } => {
-            let entry = Arc::new(Entry { fields: fields.clone(), chain: *chain, text: text.clone() });
+            let entry = Arc::new(Entry { fields: fields.clone(), chain: *chain, text: text.clone().into() });
             Record::Entry { entry, commit_end: *commit_end }
         }
         StoredRecord::Answer(remembered) => Record::Answer(remembered.clone()),
