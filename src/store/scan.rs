@@ -144,7 +144,7 @@ pub fn scan(bytes: &[u8]) -> Result<Scan, BadHeader> {
 /// # Errors
 /// [`BadHeader`]
 pub fn scan_header(bytes: &[u8]) -> Result<Header, BadHeader> {
-    read_header(Lines { bytes, at: 0 }.next()).map(|(header, _)| header)
+    read_header(Lines { bytes: without_reserve(bytes), at: 0 }.next()).map(|(header, _)| header)
 }
 
 /// What a log whose first line cannot be read still tells.

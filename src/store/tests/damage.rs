@@ -231,7 +231,8 @@ fn a_log_of_a_later_version_is_refused_by_name() {
 #[test]
 fn other_files_are_no_logs() {
     let files = OneMeet::new();
-    let foreign = ["", "\n", "{}", "{}\n", "[]\n", "null\n", "\u{0}\u{0}\u{0}", "{\"version\":1,\"sum\":\"00000000\"}\n", "\u{feff}{}\n"];
+    let foreign =
+        ["", " ", "\n", "{}", "{}\n", "[]\n", "null\n", "\u{0}\u{0}\u{0}", "{\"version\":1,\"sum\":\"00000000\"}\n", "\u{feff}{}\n"];
     for text in foreign {
         files.put(text.as_bytes());
         assert!(matches!(files.store.open(id()), Err(StoreError::Headless { .. })), "{text:?}");
