@@ -305,8 +305,7 @@ impl Store for FileStore {
         let (stage, folder) = self.existing_at(id)?;
         replace_file(&file_of(&folder, Document::Finish), finish, self.fsync)?;
         if stage == Stage::Current {
-            // One that stays means nothing.
-            let _ = cut_reserve(&current.join(LOG_FILE));
+            cut_reserve(&current.join(LOG_FILE));
             fs::rename(&current, &finished).map_err(at("moving", &current))?;
         }
         let [from, to] = [CURRENT, FINISHED].map(|folder| self.root.join(folder));

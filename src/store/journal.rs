@@ -30,7 +30,7 @@ pub(super) struct FileJournal {
     fsync: Fsync,
     /// Where the log ends.
     end: u64,
-    /// Where its reserve ends; not behind the end of the file.
+    /// Where its reserve ends, unless somebody has cut it off.
     reserved: u64,
 }
 
@@ -76,13 +76,16 @@ impl Journal for FileJournal {
     }
 }
 
-/// Takes the reserve away from a log that does not grow any more.
-pub(super) fn cut_reserve(log: &Path) -> io::Result<()> {
-    check_plain(log)?;
-    let length = log.metadata()?.len();
-    let end = read_from(log, length.saturating_sub(RESERVE_MAX_BYTES), RESERVE_MAX_BYTES)?;
-    let spaces = end.len() - without_reserve(&end).len();
-    OpenOptions::new().write(true).open(log)?.set_len(length - spaces as u64)
+/// Takes the reserve away from a log that does not grow any more. Where this fails it stays, which means nothing.
+pub(super) fn cut_reserve(log: &Path) {
+    let cut = || {
+        check_plain(log)?;
+        let length = log.metadata()?.len();
+        let end = read_from(log, length.saturating_sub(RESERVE_MAX_BYTES), RESERVE_MAX_BYTES)?;
+        let spaces = end.len() - without_reserve(&end).len();
+        OpenOptions::new().write(true).open(log)?.set_len(length - spaces as u64)
+    };
+    let _: io::Result<()> = cut();
 }
 
 /// Where the reserve of a log ends that has grown to `end` bytes: it is never longer than the log, but for its last block.

@@ -45,8 +45,7 @@ pub(super) fn supersede(meets: &Path, id: MeetId, new: &NewMeet, fsync: Fsync) -
     remove(&next)?;
     write_new(&next, new, fsync)?;
     let inside = next.join(SUPERSEDED);
-    // One that stays means nothing.
-    let _ = cut_reserve(&current.join(LOG_FILE));
+    cut_reserve(&current.join(LOG_FILE));
     fs::rename(&current, &inside).map_err(at("moving", &current))?;
     let ended = sync_folder(&next, fsync).and_then(|()| take_place(meets, &next, &current, fsync));
     if ended.is_err() && !current.exists() {
